@@ -1,0 +1,54 @@
+//! One error for the ports that reach outside, classified where it arises.
+
+/// What a caller can do about an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorClass {
+    /// Something is there that is not ours, or a precondition does not hold any more.
+    Conflict,
+    /// What was named is not there.
+    NotFound,
+    /// The same call may succeed later.
+    Transient,
+    /// The same call will fail again until somebody changes something.
+    Permanent,
+    /// The caller stopped the call.
+    Cancelled,
+}
+
+/// A failed call of a port. Its `Display` never prints the source; the chain is logged where the error is handled.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct PortError {
+    class: ErrorClass,
+    message: String,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl PortError {
+    /// An error of this class; the message says what was tried and what came back, and no secret.
+    pub fn new(class: ErrorClass, message: impl Into<String>) -> Self {
+        Self { class, message: message.into(), source: None }
+    }
+
+    /// Keeps the cause.
+    #[must_use]
+    pub fn because(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// A call that may succeed later.
+    pub fn transient(message: impl Into<String>) -> Self {
+        Self::new(ErrorClass::Transient, message)
+    }
+
+    /// A call that will not succeed until somebody changes something.
+    pub fn permanent(message: impl Into<String>) -> Self {
+        Self::new(ErrorClass::Permanent, message)
+    }
+
+    /// What a caller can do about it.
+    pub fn class(&self) -> ErrorClass {
+        self.class
+    }
+}

@@ -1,0 +1,2 @@
+//! What HTTP, the CLI and other programs call.
+pub struct StoreService;
