@@ -1,0 +1,12 @@
+/** Waits until the store's database takes connections, so that nothing after it has to. */
+"use strict";
+
+const { connect, poll, run } = require("./shared");
+
+async function ready() {
+  const client = await connect();
+  await client.end();
+  return true;
+}
+
+run(() => poll(ready, { seconds: Number(process.env.WAIT_SECONDS ?? 300), what: "the database did not take connections" }));

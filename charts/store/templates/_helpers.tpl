@@ -1,0 +1,118 @@
+{{/*
+What all of a store's objects have in common. The key `platform` is the control plane's own document; everything else
+is the operator's.
+*/}}
+
+{{/* Selectors: few labels, which never change during a store's life. Takes {root, component}. */}}
+{{- define "store.selectorLabels" -}}
+app.kubernetes.io/name: store
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .component }}
+{{- end }}
+
+{{/* Labels that stay the same in every version of the chart, for objects that cannot be changed. */}}
+{{- define "store.stableLabels" -}}
+{{ include "store.selectorLabels" . }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+app.kubernetes.io/part-of: store-platform
+store-platform/installation: {{ .root.Values.platform.installation | quote }}
+store-platform/store: {{ .root.Values.platform.store | quote }}
+store-platform/engine: {{ .root.Values.platform.engine | quote }}
+{{- end }}
+
+{{- define "store.labels" -}}
+{{ include "store.stableLabels" . }}
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
+{{- end }}
+
+{{/* The setup job belongs to one attempt. */}}
+{{- define "store.setupLabels" -}}
+{{ include "store.labels" (dict "root" . "component" "setup") }}
+store-platform/attempt: {{ .Values.platform.attempt | quote }}
+{{- end }}
+
+{{- define "store.setupJobName" -}}
+{{- $name := printf "%s-setup-job" .Values.platform.store -}}
+{{- if gt (int .Values.platform.attempt) 1 -}}
+{{- printf "%s-%d" $name (int .Values.platform.attempt) -}}
+{{- else -}}
+{{- $name -}}
+{{- end -}}
+{{- end }}
+
+{{/* Takes {root, image}. */}}
+{{- define "store.image" -}}
+{{- $image := printf "%s:%s" .image.repository (.image.tag | default .root.Chart.AppVersion) -}}
+{{- if .root.Values.image.registry -}}
+{{- printf "%s/%s" (trimSuffix "/" .root.Values.image.registry) $image -}}
+{{- else -}}
+{{- $image -}}
+{{- end -}}
+{{- end }}
+
+{{/* The sizes of the store's plan. */}}
+{{- define "store.plan" -}}
+{{- $plan := .Values.platform.plan -}}
+{{- if not (hasKey .Values.plans $plan) -}}
+{{- fail (printf "the plan %q is not one of: %s" $plan (keys .Values.plans | sortAlpha | join ", ")) -}}
+{{- end -}}
+{{- get .Values.plans $plan | toYaml -}}
+{{- end }}
+
+{{/* The plan's resources for a component, with what the operator overrides. Takes {root, component, override}. */}}
+{{- define "store.resources" -}}
+{{- $plan := include "store.plan" .root | fromYaml -}}
+{{- mergeOverwrite (deepCopy (get $plan .component)) (deepCopy .override) | toYaml -}}
+{{- end }}
+
+{{/* What every pod of a store has in its spec. Takes {root, serviceAccount, uid}. */}}
+{{- define "store.podDefaults" -}}
+serviceAccountName: {{ .serviceAccount }}
+automountServiceAccountToken: false
+# The names of other services would only crowd the environment.
+enableServiceLinks: false
+{{- with .root.Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .root.Values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .root.Values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+securityContext:
+  runAsNonRoot: true
+  runAsUser: {{ .uid }}
+  runAsGroup: {{ .uid }}
+  fsGroup: {{ .uid }}
+  fsGroupChangePolicy: OnRootMismatch
+  seccompProfile:
+    type: RuntimeDefault
+{{- end }}
+
+{{/* What every container of a store has. */}}
+{{- define "store.containerDefaults" -}}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+# A container that ends without a message of its own shows its last log lines instead.
+terminationMessagePolicy: FallbackToLogsOnError
+securityContext:
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  capabilities:
+    drop: [ALL]
+{{- end }}
+
+{{/* Takes the persistence values: size and, unless the cluster's default is meant, a class. */}}
+{{- define "store.claimSpec" -}}
+accessModes: [ReadWriteOnce]
+{{- if .storageClass }}
+storageClassName: {{ .storageClass | quote }}
+{{- end }}
+resources:
+  requests:
+    storage: {{ .size | quote }}
+{{- end }}
