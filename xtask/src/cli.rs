@@ -1,0 +1,98 @@
+//! The command line of `cargo xtask`, and which module does what it asks.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::{Args, Parser, Subcommand};
+
+use crate::{cluster, images};
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "Developer commands of the store platform")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// A real single-node Kubernetes on this machine (Linux, as root)
+    Cluster(ClusterArgs),
+    /// Build the container images and bring them to a cluster or a registry
+    Images(images::ImagesArgs),
+}
+
+#[derive(Debug, Args)]
+struct ClusterArgs {
+    /// Where the cluster keeps its state (default: the XDG state directory)
+    #[arg(long, env = cluster::STATE_DIR_VARIABLE, global = true)]
+    state_dir: Option<PathBuf>,
+    #[command(subcommand)]
+    command: ClusterCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum ClusterCommand {
+    /// Start the cluster; repairs a half-started one, does nothing to a running one
+    Up {
+        /// Port of the local ingress on 127.0.0.1 (default: 80, or 8080 where 80 cannot be bound)
+        #[arg(long)]
+        http_port: Option<u16>,
+    },
+    /// Stop the cluster and everything that it left on this machine
+    Down {
+        /// Also delete its data: objects, volumes, imported images
+        #[arg(long)]
+        purge: bool,
+    },
+    /// One line for each program, and a line of key=value pairs
+    Status,
+    /// Print the path of the kubeconfig file
+    Kubeconfig,
+    /// Build the cluster's programs only
+    Programs,
+    /// Stop the API server only (for failure tests)
+    StopApi,
+    /// Start the API server again
+    StartApi,
+    /// Suspend a program with SIGSTOP (for failure tests)
+    Freeze {
+        /// Name as printed by `cluster status`
+        program: String,
+    },
+    /// Resume a suspended program
+    Thaw {
+        /// Name as printed by `cluster status`
+        program: String,
+    },
+}
+
+/// Parses the command line and runs the command.
+pub(crate) fn run() -> Result<()> {
+    match Cli::parse().command {
+        Command::Cluster(args) => run_cluster(args),
+        Command::Images(args) => images::run(&args),
+    }
+}
+
+fn run_cluster(args: ClusterArgs) -> Result<()> {
+    let mut config = cluster::Config::new(args.state_dir)?;
+    match args.command {
+        ClusterCommand::Up { http_port } => {
+            config.http_port = http_port;
+            cluster::up(&config).map(drop)
+        }
+        ClusterCommand::Down { purge } => cluster::down(&config, purge),
+        ClusterCommand::Status => cluster::print_status(&config),
+        ClusterCommand::Kubeconfig => {
+            let cluster = cluster::running(&config)?.context("the local cluster does not run: cargo xtask cluster up")?;
+            println!("{}", cluster.kubeconfig.display());
+            Ok(())
+        }
+        ClusterCommand::Programs => cluster::build_programs().map(drop),
+        ClusterCommand::StopApi => cluster::stop_api(&config),
+        ClusterCommand::StartApi => cluster::start_api(&config),
+        ClusterCommand::Freeze { program } => cluster::freeze(&config, &program),
+        ClusterCommand::Thaw { program } => cluster::thaw(&config, &program),
+    }
+}

@@ -1,0 +1,234 @@
+//! The programs of the cluster: how each is started, and when it counts as ready.
+
+use std::{path::PathBuf, time::Duration};
+
+use super::{
+    certificates::file,
+    configs::NODE_NAME,
+    layout::{Layout, Settings},
+    network::{NODE_ADDRESS, POD_RANGE, SERVICE_RANGE},
+};
+use crate::paths;
+
+pub(crate) const ETCD: &str = "etcd";
+pub(crate) const API_SERVER: &str = "kube-apiserver";
+pub(crate) const CONTROLLER_MANAGER: &str = "kube-controller-manager";
+pub(crate) const SCHEDULER: &str = "kube-scheduler";
+pub(crate) const CONTAINERD: &str = "containerd";
+pub(crate) const KUBELET: &str = "kubelet";
+pub(crate) const PROXY: &str = "kube-proxy";
+pub(crate) const COREDNS: &str = "coredns";
+pub(crate) const LOCAL_PATH: &str = "local-path-provisioner";
+pub(crate) const INGRESS: &str = "local-ingress";
+
+/// All programs, in the order of their start.
+pub(crate) const ALL: &[&str] = &[
+    ETCD,
+    CONTAINERD,
+    API_SERVER,
+    CONTROLLER_MANAGER,
+    SCHEDULER,
+    KUBELET,
+    PROXY,
+    COREDNS,
+    LOCAL_PATH,
+    INGRESS,
+];
+
+/// How to see that a program does its work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Ready {
+    /// It lives; its work shows elsewhere (node Ready, service accounts).
+    Alive,
+    /// `GET` on 127.0.0.1 answers 200.
+    Http(u16, &'static str),
+    /// It accepts connections on a Unix socket.
+    Socket(PathBuf),
+    /// The API server's own `/readyz`.
+    Api,
+}
+
+/// One program of the cluster.
+#[derive(Debug, Clone)]
+pub(crate) struct Component {
+    pub(crate) name: &'static str,
+    pub(crate) program: PathBuf,
+    pub(crate) args: Vec<String>,
+    pub(crate) ready: Ready,
+    /// How long it may take to become ready.
+    pub(crate) patience: Duration,
+}
+
+/// The program with this name; the names are those of [`ALL`].
+pub(crate) fn component(name: &'static str, layout: &Layout, settings: &Settings) -> Component {
+    let ports = &settings.ports;
+    let (args, ready) = match name {
+        ETCD => (etcd(layout, settings), Ready::Http(ports.etcd_health, "/health")),
+        CONTAINERD => (
+            vec![format!("--config={}", layout.config("containerd.toml").display())],
+            Ready::Socket(layout.containerd_socket()),
+        ),
+        API_SERVER => (api_server(layout, settings), Ready::Api),
+        CONTROLLER_MANAGER => (controller_manager(layout, settings), Ready::Alive),
+        SCHEDULER => (scheduler(layout, settings), Ready::Alive),
+        KUBELET => (kubelet(layout), Ready::Http(ports.kubelet_health, "/healthz")),
+        PROXY => (proxy(layout, settings), Ready::Http(ports.proxy_health, "/livez")),
+        COREDNS => (
+            vec!["-conf".into(), layout.config("Corefile").display().to_string()],
+            Ready::Http(ports.dns_ready, "/ready"),
+        ),
+        LOCAL_PATH => (local_path(layout), Ready::Alive),
+        _ => (ingress(layout, settings), Ready::Http(ports.ingress_health, "/healthz")),
+    };
+    let program = match name {
+        CONTAINERD => paths::find_program(name).unwrap_or_else(|| name.into()),
+        INGRESS => settings.programs.join("ingress"),
+        _ => settings.programs.join(name),
+    };
+    Component { name, program, args, ready, patience: Duration::from_secs(60) }
+}
+
+fn etcd(layout: &Layout, settings: &Settings) -> Vec<String> {
+    let ports = &settings.ports;
+    let (client, peer) = (format!("https://127.0.0.1:{}", ports.etcd), format!("https://127.0.0.1:{}", ports.etcd_peer));
+    vec![
+        "--name=local".into(),
+        format!("--data-dir={}", layout.etcd().display()),
+        format!("--listen-client-urls={client}"),
+        format!("--advertise-client-urls={client}"),
+        format!("--listen-peer-urls={peer}"),
+        format!("--initial-advertise-peer-urls={peer}"),
+        format!("--initial-cluster=local={peer}"),
+        format!("--listen-metrics-urls=http://127.0.0.1:{}", ports.etcd_health),
+        format!("--cert-file={}", file(layout, "etcd.crt").display()),
+        format!("--key-file={}", file(layout, "etcd.key").display()),
+        format!("--trusted-ca-file={}", file(layout, "ca.crt").display()),
+        "--client-cert-auth".into(),
+        format!("--peer-cert-file={}", file(layout, "etcd.crt").display()),
+        format!("--peer-key-file={}", file(layout, "etcd.key").display()),
+        format!("--peer-trusted-ca-file={}", file(layout, "ca.crt").display()),
+        "--peer-client-cert-auth".into(),
+        // A developer's cluster: speed before surviving a power cut.
+        "--unsafe-no-fsync".into(),
+        "--auto-compaction-retention=1h".into(),
+        "--log-level=warn".into(),
+    ]
+}
+
+fn api_server(layout: &Layout, settings: &Settings) -> Vec<String> {
+    let pki = |name: &str| file(layout, name).display().to_string();
+    vec![
+        "--bind-address=127.0.0.1".into(),
+        format!("--secure-port={}", settings.ports.api),
+        // Pods reach it there: the local ingress passes connections on to loopback.
+        format!("--advertise-address={NODE_ADDRESS}"),
+        format!("--etcd-servers=https://127.0.0.1:{}", settings.ports.etcd),
+        format!("--etcd-cafile={}", pki("ca.crt")),
+        format!("--etcd-certfile={}", pki("etcd.crt")),
+        format!("--etcd-keyfile={}", pki("etcd.key")),
+        format!("--client-ca-file={}", pki("ca.crt")),
+        format!("--tls-cert-file={}", pki("kube-apiserver.crt")),
+        format!("--tls-private-key-file={}", pki("kube-apiserver.key")),
+        format!("--kubelet-certificate-authority={}", pki("ca.crt")),
+        format!("--kubelet-client-certificate={}", pki("kube-apiserver-kubelet-client.crt")),
+        format!("--kubelet-client-key={}", pki("kube-apiserver-kubelet-client.key")),
+        "--kubelet-preferred-address-types=InternalIP".into(),
+        "--service-account-issuer=https://kubernetes.default.svc.cluster.local".into(),
+        format!("--service-account-signing-key-file={}", pki("service-account.key")),
+        format!("--service-account-key-file={}", pki("service-account.key")),
+        format!("--service-cluster-ip-range={SERVICE_RANGE}"),
+        "--authorization-mode=Node,RBAC".into(),
+        "--enable-admission-plugins=NodeRestriction".into(),
+        "--anonymous-auth=false".into(),
+        "--allow-privileged=true".into(),
+        "--profiling=false".into(),
+        format!("--audit-policy-file={}", layout.config("audit-policy.yaml").display()),
+        format!("--audit-log-path={}", layout.audit_log().display()),
+        "--audit-log-maxsize=100".into(),
+        "--audit-log-maxbackup=2".into(),
+    ]
+}
+
+fn controller_manager(layout: &Layout, settings: &Settings) -> Vec<String> {
+    let pki = |name: &str| file(layout, name).display().to_string();
+    let mut args = client_of_the_api(layout, CONTROLLER_MANAGER);
+    args.extend([
+        "--bind-address=127.0.0.1".into(),
+        format!("--secure-port={}", settings.ports.controller_manager),
+        "--leader-elect=false".into(),
+        "--use-service-account-credentials".into(),
+        "--allocate-node-cidrs".into(),
+        format!("--cluster-cidr={POD_RANGE}"),
+        format!("--service-cluster-ip-range={SERVICE_RANGE}"),
+        format!("--cluster-signing-cert-file={}", pki("ca.crt")),
+        format!("--cluster-signing-key-file={}", pki("ca.key")),
+        format!("--root-ca-file={}", pki("ca.crt")),
+        format!("--service-account-private-key-file={}", pki("service-account.key")),
+    ]);
+    args
+}
+
+fn scheduler(layout: &Layout, settings: &Settings) -> Vec<String> {
+    let mut args = client_of_the_api(layout, SCHEDULER);
+    args.extend([
+        "--bind-address=127.0.0.1".into(),
+        format!("--secure-port={}", settings.ports.scheduler),
+        "--leader-elect=false".into(),
+    ]);
+    args
+}
+
+fn client_of_the_api(layout: &Layout, name: &str) -> Vec<String> {
+    let kubeconfig = layout.kubeconfig(name).display().to_string();
+    ["kubeconfig", "authentication-kubeconfig", "authorization-kubeconfig"]
+        .map(|flag| format!("--{flag}={kubeconfig}"))
+        .to_vec()
+}
+
+fn kubelet(layout: &Layout) -> Vec<String> {
+    vec![
+        format!("--config={}", layout.config("kubelet.json").display()),
+        format!("--kubeconfig={}", layout.kubeconfig(KUBELET).display()),
+        format!("--root-dir={}", layout.kubelet().display()),
+        format!("--cert-dir={}", layout.kubelet().join("pki").display()),
+        format!("--hostname-override={NODE_NAME}"),
+        format!("--node-ip={NODE_ADDRESS}"),
+    ]
+}
+
+fn proxy(layout: &Layout, settings: &Settings) -> Vec<String> {
+    vec![
+        format!("--kubeconfig={}", layout.kubeconfig(PROXY).display()),
+        "--proxy-mode=iptables".into(),
+        format!("--cluster-cidr={POD_RANGE}"),
+        format!("--hostname-override={NODE_NAME}"),
+        format!("--healthz-bind-address=127.0.0.1:{}", settings.ports.proxy_health),
+        format!("--metrics-bind-address=127.0.0.1:{}", settings.ports.proxy_metrics),
+        // The machine's own connection tracking and routing stay as they are.
+        "--conntrack-max-per-core=0".into(),
+        "--conntrack-tcp-timeout-established=0".into(),
+        "--conntrack-tcp-timeout-close-wait=0".into(),
+        "--iptables-localhost-nodeports=false".into(),
+    ]
+}
+
+fn local_path(layout: &Layout) -> Vec<String> {
+    vec![
+        "start".into(),
+        format!("--kubeconfig={}", layout.kubeconfig(LOCAL_PATH).display()),
+        "--namespace=local-path-storage".into(),
+        "--configmap-name=local-path-config".into(),
+        "--service-account-name=local-path-provisioner-service-account".into(),
+        "--helper-image=busybox:latest".into(),
+    ]
+}
+
+fn ingress(layout: &Layout, settings: &Settings) -> Vec<String> {
+    let ports = &settings.ports;
+    vec![
+        format!("-kubeconfig={}", layout.kubeconfig(INGRESS).display()),
+        format!("-listen=127.0.0.1:{}", ports.ingress),
+        format!("-health=127.0.0.1:{}", ports.ingress_health),
+        format!("-forward={NODE_ADDRESS}:{0}=127.0.0.1:{0}", ports.api),
+    ]
+}

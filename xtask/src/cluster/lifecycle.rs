@@ -1,0 +1,182 @@
+//! Starting, repairing and stopping the cluster.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail};
+use rustix::process::Signal;
+
+use super::{
+    Cluster, addons, certificates,
+    components::{
+        self, ALL, API_SERVER, CONTAINERD, CONTROLLER_MANAGER, COREDNS, ETCD, INGRESS, KUBELET, LOCAL_PATH, PROXY,
+        SCHEDULER,
+    },
+    configs,
+    layout::{Layout, Settings},
+    leftovers, network,
+    processes::{self, Health},
+    ready,
+};
+use crate::{exec, images, progress::say};
+
+const GRACE: Duration = Duration::from_secs(5);
+const NODE_PATIENCE: Duration = Duration::from_secs(90);
+
+/// Brings the cluster up from whatever state it is in.
+pub(crate) fn up(layout: &Layout, programs: PathBuf, http_port: Option<u16>) -> Result<Settings> {
+    let recorded = Settings::load(layout)?;
+    if let Some(settings) = &recorded
+        && is_current(settings, &programs, http_port)
+        && is_whole(layout, settings)
+    {
+        say("the local cluster already runs");
+        return Ok(settings.clone());
+    }
+    let settings = match recorded {
+        Some(settings) if is_alive(layout) && is_current(&settings, &programs, http_port) => {
+            say("repairing the local cluster");
+            settings
+        }
+        recorded => {
+            // Nothing of worth runs, or something of another version: what is left goes first.
+            down(layout)?;
+            choose(layout, recorded, programs, http_port)?
+        }
+    };
+    bring_up(layout, &settings).map_err(|error| match down(layout) {
+        Ok(()) => error.context("the local cluster did not start and was stopped again"),
+        Err(second) => error.context(format!("the local cluster did not start, nor stop: {second:#}")),
+    })?;
+    Ok(settings)
+}
+
+fn is_current(settings: &Settings, programs: &Path, http_port: Option<u16>) -> bool {
+    settings.programs == programs && http_port.is_none_or(|port| port == settings.ports.ingress)
+}
+
+fn is_whole(layout: &Layout, settings: &Settings) -> bool {
+    ALL.iter().all(|name| matches!(processes::health(layout, name), Health::Running(_)))
+        && ALL.iter().all(|name| {
+            ready::is_ready(&components::component(name, layout, settings).ready, layout, settings)
+        })
+}
+
+/// Whether the programs live without which there is no cluster.
+pub(crate) fn is_alive(layout: &Layout) -> bool {
+    [ETCD, API_SERVER, CONTAINERD, KUBELET].iter().all(|name| processes::living(layout, name).is_some())
+}
+
+fn choose(layout: &Layout, old: Option<Settings>, programs: PathBuf, http_port: Option<u16>) -> Result<Settings> {
+    layout.create()?;
+    network::refuse_a_second_kubelet()?;
+    let ports = network::choose_ports(old.map(|settings| settings.ports).as_ref(), http_port)?;
+    let settings = Settings { programs, ports };
+    settings.save(layout)?;
+    Ok(settings)
+}
+
+fn bring_up(layout: &Layout, settings: &Settings) -> Result<()> {
+    layout.create()?;
+    for process in leftovers::strays(layout) {
+        processes::end(&[process], GRACE)?;
+    }
+    certificates::ensure(layout)?;
+    certificates::write_kubeconfigs(layout, settings)?;
+    configs::write(layout, settings)?;
+    fs::write(layout.machine_marker(), "")?;
+    network::prepare()?;
+
+    start(layout, settings, ETCD)?;
+    start(layout, settings, CONTAINERD)?;
+    wait_ready(layout, settings, ETCD)?;
+    start(layout, settings, API_SERVER)?;
+    wait_ready(layout, settings, CONTAINERD)?;
+    images::ensure_built_in(&Cluster::new(layout, settings))?;
+    wait_ready(layout, settings, API_SERVER)?;
+    addons::apply(layout, settings)?;
+    let rest = [CONTROLLER_MANAGER, SCHEDULER, KUBELET, PROXY, COREDNS, LOCAL_PATH, INGRESS];
+    for name in rest {
+        start(layout, settings, name)?;
+    }
+    for name in rest {
+        wait_ready(layout, settings, name)?;
+    }
+    wait_for_node(layout, settings)
+}
+
+/// Starts one program unless it lives; a frozen one is resumed.
+pub(crate) fn start(layout: &Layout, settings: &Settings, name: &'static str) -> Result<()> {
+    match processes::health(layout, name) {
+        Health::Running(_) => return Ok(()),
+        Health::Frozen(process) => {
+            process.signal(Signal::CONT);
+            return Ok(());
+        }
+        Health::Stopped => {}
+    }
+    let component = components::component(name, layout, settings);
+    say(format!("starting {name}"));
+    processes::start(layout, name, &component.program, &component.args).map(drop)
+}
+
+/// Waits until one program is ready; fails at once when it has ended.
+pub(crate) fn wait_ready(layout: &Layout, settings: &Settings, name: &'static str) -> Result<()> {
+    let component = components::component(name, layout, settings);
+    let log = layout.log(name);
+    let condition = || {
+        if processes::living(layout, name).is_none() {
+            bail!("{name} ended; the end of {}:\n{}", log.display(), exec::tail(&log));
+        }
+        Ok(ready::is_ready(&component.ready, layout, settings))
+    };
+    let explain = || format!("the end of {}:\n{}", log.display(), exec::tail(&log));
+    ready::wait_until(&format!("{name} is ready"), component.patience, condition, explain)
+}
+
+/// The node takes pods, and the controllers have made what every pod needs.
+fn wait_for_node(layout: &Layout, settings: &Settings) -> Result<()> {
+    let path = "jsonpath={.status.conditions[?(@.type==\"Ready\")].status}";
+    let node = || {
+        let output =
+            exec::capture(ready::kubectl(layout, settings).args(["get", "node", configs::NODE_NAME, "-o", path]));
+        Ok(output.is_ok_and(|text| text == "True"))
+    };
+    ready::wait_until("the node is Ready", NODE_PATIENCE, node, || exec::tail(&layout.log(KUBELET)))?;
+    let account = || Ok(exec::succeeds(ready::kubectl(layout, settings).args(["get", "serviceaccount", "default"])));
+    ready::wait_until("the controllers work", NODE_PATIENCE, account, || exec::tail(&layout.log(CONTROLLER_MANAGER)))
+}
+
+/// Stops everything, undoes what was changed on the machine, and keeps the data.
+pub(crate) fn down(layout: &Layout) -> Result<()> {
+    let living = ALL.iter().filter(|name| processes::living(layout, name).is_some()).count();
+    let strays = leftovers::strays(layout);
+    if living > 0 || !strays.is_empty() || leftovers::has_containers(layout) {
+        say(format!("stopping the local cluster ({living} programs)"));
+    }
+    // Clients of the API server first; the kubelet before the containers, or it would start them again.
+    processes::stop(layout, &[INGRESS, LOCAL_PATH, COREDNS, PROXY, KUBELET, SCHEDULER, CONTROLLER_MANAGER], GRACE)?;
+    leftovers::end_containers(layout)?;
+    processes::stop(layout, &[CONTAINERD, API_SERVER], GRACE)?;
+    processes::stop(layout, &[ETCD], GRACE)?;
+    processes::end(&strays, GRACE)?;
+    // A stray kubelet or containerd may have started more until now.
+    leftovers::end_containers(layout)?;
+    leftovers::clean_runtime(layout)?;
+    leftovers::clean_machine(layout)
+}
+
+/// Deletes the data of a stopped cluster.
+pub(crate) fn purge(layout: &Layout) -> Result<()> {
+    // Never through a mount: volumes may hold somebody's files.
+    leftovers::unmount(layout)?;
+    fs::remove_dir_all(&layout.state).with_context(|| format!("cannot delete {}", layout.state.display()))
+}
+
+/// Stops the API server only.
+pub(crate) fn stop_api(layout: &Layout) -> Result<()> {
+    processes::stop(layout, &[API_SERVER], GRACE)
+}
