@@ -64,11 +64,9 @@ impl FailureCode {
     /// How long it must be seen without a break before it may fail a store: long enough for what mends itself.
     pub fn grace(self) -> Duration {
         let seconds = match self {
-            Self::SetupFailed
-            | Self::ReleaseRefused
-            | Self::ForeignObject
-            | Self::CredentialsLost
-            | Self::TimedOut => 0,
+            Self::SetupFailed | Self::ReleaseRefused | Self::ForeignObject | Self::CredentialsLost | Self::TimedOut => {
+                0
+            }
             Self::Drift | Self::NotReady => 2,
             Self::ContainerConfig => 15,
             Self::ImagePull | Self::OutOfMemory | Self::PodsRefused => 30,

@@ -10,6 +10,9 @@ mod store;
 pub use event::{Event, EventKind, Position};
 pub use failure::{Blocker, Failure, FailureCode, ObjectRef};
 pub use gate::{Gate, GateRecord, Gates};
-pub use progress::{Deleted, Deleting, Failed, InvalidTransition, Progress, Provisioning, Ready, RemovedVolume, TeardownEvidence, VolumeFate};
+pub use progress::{
+    Deleted, Deleting, Failed, InvalidTransition, Progress, Provisioning, Ready, RemovedVolume, TeardownEvidence,
+    VolumeFate,
+};
 pub use status::{Condition, Published, Status};
 pub use store::{Desired, Intent, Store};

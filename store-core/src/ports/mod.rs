@@ -1,6 +1,7 @@
 //! What the domain needs from the world, split by effect: what is remembered, what changes the cluster, what reads it,
 //! and all waiting and randomness. Object-safe, so that each can be mocked and boxed.
 
+pub mod changes;
 mod deployer;
 mod error;
 mod observation;

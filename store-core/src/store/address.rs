@@ -26,7 +26,9 @@ impl PublicUrlTemplate {
     pub fn parse(text: &str) -> Result<Self, AddressError> {
         let text = text.trim_end_matches('/');
         let refuse = |why: &str| {
-            Err(InvalidValue::new(format!("{text:?} {why}; expected something like https://{{name}}.stores.example.com")))
+            Err(InvalidValue::new(format!(
+                "{text:?} {why}; expected something like https://{{name}}.stores.example.com"
+            )))
         };
         let Some(rest) = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://")) else {
             return refuse("does not begin with http:// or https://");

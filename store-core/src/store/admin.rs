@@ -43,9 +43,7 @@ impl AdminEmail {
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         let options = email_address::Options::default().without_display_text().without_domain_literal();
         let address = email_address::EmailAddress::parse_with_options(text, options);
-        let plausible = address.is_ok_and(|address| {
-            address.domain().contains('.') || address.domain() == "localhost"
-        });
+        let plausible = address.is_ok_and(|address| address.domain().contains('.') || address.domain() == "localhost");
         if !plausible || text.len() > EMAIL_MAX {
             return Err(InvalidValue::new("is not an e-mail address; expected something like owner@example.com"));
         }

@@ -80,7 +80,13 @@ impl CredentialsCipher {
     }
 
     /// Encrypts `password` for one store. `nonce` must be fresh random bytes.
-    pub fn seal(&self, nonce: [u8; NONCE], installation: Uuid, store: &StoreId, password: &AdminPassword) -> SealedPassword {
+    pub fn seal(
+        &self,
+        nonce: [u8; NONCE],
+        installation: Uuid,
+        store: &StoreId,
+        password: &AdminPassword,
+    ) -> SealedPassword {
         let aad = bound_to(installation, store);
         let message = Payload { msg: password.expose().as_bytes(), aad: &aad };
         let nonce = Nonce::from(nonce);
@@ -92,7 +98,12 @@ impl CredentialsCipher {
     }
 
     /// Decrypts what [`seal`](Self::seal) made for the same installation and store.
-    pub fn open(&self, installation: Uuid, store: &StoreId, sealed: &SealedPassword) -> Result<AdminPassword, CipherError> {
+    pub fn open(
+        &self,
+        installation: Uuid,
+        store: &StoreId,
+        sealed: &SealedPassword,
+    ) -> Result<AdminPassword, CipherError> {
         let key = std::iter::once(&self.current)
             .chain(&self.older)
             .find(|key| key.id() == sealed.key_id)

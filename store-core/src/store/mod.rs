@@ -1,7 +1,7 @@
 //! What a store is made of, as types that cannot be wrong: a value that exists is valid.
 
-mod admin;
 mod address;
+mod admin;
 mod credentials;
 mod engine;
 mod id;

@@ -56,8 +56,28 @@ impl ReservedNames {
 impl Default for ReservedNames {
     fn default() -> Self {
         let names = [
-            "www", "api", "admin", "dashboard", "mail", "smtp", "imap", "ftp", "ns1", "ns2", "root", "localhost",
-            "status", "docs", "app", "auth", "login", "metrics", "static", "store", "stores", "platform",
+            "www",
+            "api",
+            "admin",
+            "dashboard",
+            "mail",
+            "smtp",
+            "imap",
+            "ftp",
+            "ns1",
+            "ns2",
+            "root",
+            "localhost",
+            "status",
+            "docs",
+            "app",
+            "auth",
+            "login",
+            "metrics",
+            "static",
+            "store",
+            "stores",
+            "platform",
         ];
         Self::new(names.map(str::to_owned))
     }

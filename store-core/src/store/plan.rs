@@ -43,9 +43,8 @@ impl std::str::FromStr for Plan {
     type Err = InvalidValue;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|plan| plan.as_str() == text)
-            .ok_or_else(|| InvalidValue::new(format!("unknown plan {text:?}; allowed: {}", Self::ALL.map(Self::as_str).join(", "))))
+        Self::ALL.into_iter().find(|plan| plan.as_str() == text).ok_or_else(|| {
+            InvalidValue::new(format!("unknown plan {text:?}; allowed: {}", Self::ALL.map(Self::as_str).join(", ")))
+        })
     }
 }

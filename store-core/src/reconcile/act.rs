@@ -1,0 +1,243 @@
+//! Changing the cluster: write the action down, do it under a lease that is kept alive, and forget it when nothing of
+//! it runs any more.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::attend::{Next, Turn};
+use super::decide::Step;
+use crate::lifecycle::{EventKind, Failure, FailureCode, Progress};
+use crate::ports::{
+    ActionContext, ActionInFlight, ActionKind, ErrorClass, EventDraft, PortError, Renewal, RepositoryError, WakeUp,
+};
+use crate::store::{AdminPassword, StoreCredentials};
+
+/// How often a lease is renewed while an action runs; also how soon a change of intent by another process stops it.
+const RENEW_EVERY: Duration = Duration::from_secs(1);
+/// The longest pause between two tries.
+const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
+/// Length of generated secrets: 32 letters and digits are 190 bits.
+const SECRET_LENGTH: usize = 32;
+
+pub(super) enum Acted {
+    Next(Next),
+    /// It cannot be done, and will not be by trying again.
+    Failed(Failure),
+}
+
+/// Does one step. What came of it is seen by the next look, not taken from here.
+pub(super) async fn act(turn: &mut Turn<'_>, step: Step) -> Result<Acted, RepositoryError> {
+    let credentials = match &step {
+        Step::EnsureCredentials => match credentials(turn).await? {
+            Ok(credentials) => Some(credentials),
+            Err(failure) => return Ok(Acted::Failed(failure)),
+        },
+        _ => None,
+    };
+    let kind = kind(&step);
+    let id =
+        Uuid::from_u128((u128::from(turn.core.entropy.next_u64()) << 64) | u128::from(turn.core.entropy.next_u64()));
+    let cancel = turn.core.stop_token(&turn.store.id);
+    let slots = if turn.is_teardown() { &turn.core.teardown_slots } else { &turn.core.provisioning_slots };
+    let permit = tokio::select! {
+        permit = slots.acquire() => permit,
+        lost = keep_lease(turn, &cancel) => return after_lease_ended(turn, lost).await,
+    };
+    if kind.starts_process() && !write_down(turn, kind, id).await? {
+        return Ok(Acted::Next(turn.reread().await?));
+    }
+    let context = ActionContext { id, epoch: turn.claim.epoch, deadline: kind.hard_deadline(), cancel: cancel.clone() };
+    let (result, is_lost) = {
+        let doing = perform(turn, &step, credentials.as_ref(), &context);
+        tokio::pin!(doing);
+        tokio::select! {
+            result = &mut doing => (result, false),
+            lost = keep_lease(turn, &cancel) => {
+                // The action sees its token and ends its process; only then does this turn go on.
+                cancel.cancel();
+                (doing.await, lost?)
+            }
+        }
+    };
+    drop(permit);
+    if is_lost {
+        return Ok(Acted::Next(Next::Lost));
+    }
+    if kind.starts_process() {
+        turn.core.repository.end_action(&turn.claim).await?;
+    }
+    conclude(turn, kind, result).await
+}
+
+async fn after_lease_ended(turn: &mut Turn<'_>, lost: Result<bool, RepositoryError>) -> Result<Acted, RepositoryError> {
+    Ok(Acted::Next(if lost? { Next::Lost } else { turn.reread().await? }))
+}
+
+async fn write_down(turn: &Turn<'_>, kind: ActionKind, id: Uuid) -> Result<bool, RepositoryError> {
+    let (host, boot_id) = turn.core.deployer.host();
+    let hard_deadline = turn.core.clock.now() + kind.hard_deadline();
+    let action = ActionInFlight { id, kind, epoch: turn.claim.epoch, hard_deadline, host, boot_id };
+    turn.core.repository.begin_action(&turn.claim, turn.store.intent.generation, &action).await
+}
+
+/// Renews the lease until it is lost (`true`), or the intent is not the one that was decided on (`false`).
+async fn keep_lease(turn: &Turn<'_>, cancel: &CancellationToken) -> Result<bool, RepositoryError> {
+    loop {
+        tokio::select! {
+            () = turn.core.clock.sleep(RENEW_EVERY) => {}
+            () = cancel.cancelled() => return Ok(false),
+        }
+        match turn.core.repository.renew(&turn.claim, turn.core.settings.lease).await {
+            Ok(Renewal::Lost) => return Ok(true),
+            Ok(Renewal::Held { generation }) if generation != turn.store.intent.generation => return Ok(false),
+            Ok(Renewal::Held { .. }) => {}
+            // The database may be back before the lease runs out; if not, the epoch refuses our writes.
+            Err(error) if error.class() == ErrorClass::Transient => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+async fn perform(
+    turn: &Turn<'_>,
+    step: &Step,
+    credentials: Option<&StoreCredentials>,
+    context: &ActionContext,
+) -> Result<(), PortError> {
+    let (deployer, store) = (&turn.core.deployer, &turn.store);
+    tracing::info!(store = %store.id, action = %kind(step), "acting");
+    match (step, credentials) {
+        (Step::EnsureNamespace, _) => deployer.ensure_namespace(store, context).await,
+        (Step::EnsureCredentials, Some(credentials)) => deployer.ensure_credentials(store, credentials, context).await,
+        (Step::EnsureCredentials, None) => Err(PortError::permanent("there are no credentials to store")),
+        (Step::Install, _) => deployer.install(store, context).await,
+        (Step::Rollback(revision), _) => deployer.rollback(store, *revision, context).await,
+        (Step::Uninstall, _) => deployer.uninstall(store, context).await,
+        (Step::DeleteNamespace(uid), _) => deployer.delete_namespace(store, uid, context).await,
+    }
+}
+
+async fn conclude(
+    turn: &mut Turn<'_>,
+    kind: ActionKind,
+    result: Result<(), PortError>,
+) -> Result<Acted, RepositoryError> {
+    let error = match result {
+        Ok(()) => {
+            turn.core.remember_error(&turn.store.id, None);
+            turn.count_errors(0);
+            return turn.after_action(kind, Vec::new()).await.map(Acted::Next);
+        }
+        Err(error) if error.class() == ErrorClass::Cancelled => return Ok(Acted::Next(turn.reread().await?)),
+        Err(error) => error,
+    };
+    tracing::warn!(store = %turn.store.id, action = %kind, error = &error as &dyn std::error::Error, "an action failed");
+    let is_transient = error.class() == ErrorClass::Transient;
+    let message = format!("could not {kind}: {error}");
+    turn.core.remember_error(&turn.store.id, Some(error));
+    let in_a_row = turn.errors_in_a_row() + 1;
+    turn.count_errors(in_a_row);
+    // A long outage must not fill the history: the 1st, 2nd, 4th, 8th … failure in a row is told.
+    let events =
+        if in_a_row.is_power_of_two() { vec![EventDraft::new(EventKind::ActionFailed, message)] } else { Vec::new() };
+    let next = turn.after_action(kind, events).await?;
+    match next {
+        Next::Again if is_transient && !turn.has_given_up_on(kind) => {
+            Ok(Acted::Next(Next::Sleep(WakeUp::After(backoff(in_a_row)))))
+        }
+        next => Ok(Acted::Next(next)),
+    }
+}
+
+fn backoff(in_a_row: u32) -> Duration {
+    Duration::from_secs(1 << in_a_row.saturating_sub(1).min(5)).min(LONGEST_BACKOFF)
+}
+
+/// What goes into the Secret: the admin's account, whose password has been resting sealed, and generated secrets.
+async fn credentials(turn: &Turn<'_>) -> Result<Result<StoreCredentials, Failure>, RepositoryError> {
+    let Some(sealed) = turn.core.repository.sealed_password(&turn.store.id).await? else {
+        return Ok(Err(lost("the Secret is gone, and the admin password was erased when it was made")));
+    };
+    let installation = turn.core.installation().await?;
+    Ok(match turn.core.cipher.open(installation, &turn.store.id, &sealed) {
+        Ok(password) => Ok(collect(turn, &password)),
+        Err(error) => Err(lost(&error.to_string())),
+    })
+}
+
+fn collect(turn: &Turn<'_>, password: &AdminPassword) -> StoreCredentials {
+    let store = &turn.store;
+    let admin = [
+        ("admin-username", store.admin_username.as_str()),
+        ("admin-email", store.admin_email.as_str()),
+        ("admin-password", password.expose()),
+    ];
+    let admin = admin.map(|(key, value)| (key.to_owned(), SecretString::from(value)));
+    let generated = store
+        .engine
+        .generated_credentials()
+        .iter()
+        .map(|key| ((*key).to_owned(), SecretString::from(turn.core.entropy.alphanumeric(SECRET_LENGTH))));
+    StoreCredentials::new(admin.into_iter().chain(generated))
+}
+
+fn lost(why: &str) -> Failure {
+    Failure::new(FailureCode::CredentialsLost, "The store's credentials are lost", "Retry with a new admin password")
+        .quoting(why)
+}
+
+fn kind(step: &Step) -> ActionKind {
+    match step {
+        Step::EnsureNamespace => ActionKind::EnsureNamespace,
+        Step::EnsureCredentials => ActionKind::EnsureCredentials,
+        Step::Install => ActionKind::Install,
+        Step::Rollback(_) => ActionKind::Rollback,
+        Step::Uninstall => ActionKind::Uninstall,
+        Step::DeleteNamespace(_) => ActionKind::DeleteNamespace,
+    }
+}
+
+impl Turn<'_> {
+    fn is_teardown(&self) -> bool {
+        self.store.intent.desired == crate::lifecycle::Desired::Deleted
+    }
+
+    fn errors_in_a_row(&self) -> u32 {
+        match &self.store.progress {
+            Progress::Provisioning(p) => p.errors_in_a_row,
+            Progress::Deleting(d) => d.errors_in_a_row,
+            _ => 0,
+        }
+    }
+
+    fn count_errors(&mut self, count: u32) {
+        match &mut self.store.progress {
+            Progress::Provisioning(p) => p.errors_in_a_row = count,
+            Progress::Deleting(d) => d.errors_in_a_row = count,
+            _ => {}
+        }
+    }
+
+    /// `helm uninstall` is best effort in a teardown: the namespace takes everything with it.
+    fn has_given_up_on(&self, kind: ActionKind) -> bool {
+        kind == ActionKind::Uninstall && matches!(self.store.progress, Progress::Deleting(_))
+    }
+
+    /// Writes down what the action changed in the turn's own knowledge, if anything.
+    async fn after_action(&mut self, kind: ActionKind, mut events: Vec<EventDraft>) -> Result<Next, RepositoryError> {
+        match &mut self.store.progress {
+            Progress::Deleting(d) if kind == ActionKind::Uninstall => d.uninstall_tried = true,
+            Progress::Deleted(_) if kind == ActionKind::DeleteNamespace && events.is_empty() => {
+                let message = "a namespace that arrived after the deletion was removed";
+                events.push(EventDraft::new(EventKind::LateArrivalRemoved, message));
+            }
+            Progress::Provisioning(_) | Progress::Deleting(_) if !events.is_empty() => {}
+            _ => return Ok(Next::Again),
+        }
+        let update = self.update(events);
+        self.record(update).await
+    }
+}
