@@ -1,3 +1,8 @@
-//! For tests, here and in dependents: mockall mocks of the ports.
+//! For tests, here and in dependents: fakes, contract suites for adapters, and mockall mocks of the ports.
+
+mod fake_cluster;
+mod time;
+pub use fake_cluster::{FakeCluster, Timings};
+pub use time::{SeededEntropy, TestClock};
 
 pub use crate::ports::{MockDeployer, MockHealthProbe, MockStoreRepository};
