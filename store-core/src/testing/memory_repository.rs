@@ -247,9 +247,8 @@ impl StoreRepository for MemoryRepository {
         let memory = self.memory();
         let mut stores: Vec<_> = memory.rows.values().map(|row| &row.store).collect();
         stores.sort_by_key(|store| (store.created_at, store.id.clone()));
-        let beyond = |store: &Store| {
-            after.as_ref().is_none_or(|(time, id)| (store.created_at, &store.id) > (*time, id))
-        };
+        let beyond =
+            |store: &Store| after.as_ref().is_none_or(|(time, id)| (store.created_at, &store.id) > (*time, id));
         let limit = if query.limit == 0 { changes::PAGE_SIZE } else { query.limit };
         let mut matching = stores.into_iter().filter(|store| changes::lists(query, store) && beyond(store));
         let items: Vec<Store> = matching.by_ref().take(limit).cloned().collect();
