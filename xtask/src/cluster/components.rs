@@ -133,6 +133,9 @@ fn api_server(layout: &Layout, settings: &Settings) -> Vec<String> {
         format!("--kubelet-client-certificate={}", pki("kube-apiserver-kubelet-client.crt")),
         format!("--kubelet-client-key={}", pki("kube-apiserver-kubelet-client.key")),
         "--kubelet-preferred-address-types=InternalIP".into(),
+        // Nobody holds a certificate of this name: the setting only lets other programs find their configuration whole.
+        format!("--requestheader-client-ca-file={}", pki("ca.crt")),
+        "--requestheader-allowed-names=front-proxy-client".into(),
         "--service-account-issuer=https://kubernetes.default.svc.cluster.local".into(),
         format!("--service-account-signing-key-file={}", pki("service-account.key")),
         format!("--service-account-key-file={}", pki("service-account.key")),
@@ -209,6 +212,9 @@ fn proxy(layout: &Layout, settings: &Settings) -> Vec<String> {
         "--conntrack-tcp-timeout-established=0".into(),
         "--conntrack-tcp-timeout-close-wait=0".into(),
         "--iptables-localhost-nodeports=false".into(),
+        format!("--nodeport-addresses={NODE_ADDRESS}/32"),
+        // A shop is reachable as soon as its pod is ready, not up to a second later.
+        "--iptables-min-sync-period=100ms".into(),
     ]
 }
 

@@ -82,9 +82,11 @@ disabled_plugins = [
     runtime_type = "io.containerd.runc.v2"
     [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
       SystemdCgroup = false
+      Root = "{runc}"
 "#,
         root = layout.containerd_root().display(),
         state = layout.containerd_state().display(),
+        runc = layout.run.join("runc").display(),
         socket = layout.containerd_socket().display(),
         plugins = install::cni_directory(),
         cni = layout.config("cni").display(),

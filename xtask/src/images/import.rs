@@ -4,8 +4,36 @@ use std::{path::Path, process::Command};
 
 use anyhow::{Context, Result};
 
-use super::archive::Archive;
-use crate::exec;
+use super::{Target, archive::Archive, cache};
+use crate::{
+    exec,
+    progress::{Stopwatch, say},
+};
+
+/// Imports an archive into a cluster; whether it was not there yet, as far as the cluster's tool tells.
+pub(crate) fn into_target(target: &Target, image: &Archive) -> Result<bool> {
+    let clock = Stopwatch::start();
+    let new = match target {
+        Target::Local(cluster) => into_containerd(&cluster.containerd_socket, image)?,
+        Target::Kind(name) => {
+            tool(Command::new("kind").args(["load", "image-archive", "--name", name]).arg(&image.file), image)?
+        }
+        Target::Minikube(profile) => {
+            tool(Command::new("minikube").args(["image", "load", "--profile", profile]).arg(&image.file), image)?
+        }
+        Target::K3s => tool(Command::new("k3s").args(["ctr", "images", "import"]).arg(&image.file), image)?,
+    };
+    if new {
+        say(format!("imported {} in {} s", image.name, clock.seconds()));
+    }
+    Ok(new)
+}
+
+/// These tools skip what is there themselves, or import it again.
+fn tool(command: &mut Command, image: &Archive) -> Result<bool> {
+    exec::logged(command, &format!("importing {}", image.name), &cache()?.join("import.log"), String::new)?;
+    Ok(true)
+}
 
 /// Imports an archive into the cluster's containerd, unless this very image is there under this name.
 pub(crate) fn into_containerd(socket: &Path, image: &Archive) -> Result<bool> {
@@ -13,7 +41,9 @@ pub(crate) fn into_containerd(socket: &Path, image: &Archive) -> Result<bool> {
     if holds(&listed, image) {
         return Ok(false);
     }
-    exec::capture(ctr(socket).args(["images", "import"]).arg(&image.file))
+    let mut import = ctr(socket);
+    import.args(["images", "import"]).arg(&image.file);
+    exec::logged(&mut import, &format!("importing {}", image.name), &cache()?.join("import.log"), String::new)
         .with_context(|| format!("cannot import {}", image.name))?;
     Ok(true)
 }

@@ -1,0 +1,161 @@
+//! What builds images: a Docker or Podman engine where there is one, else buildah with a storage of its own.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Result, bail};
+use rustix::process::{Resource, geteuid, getrlimit};
+
+use super::{base, own_certificates};
+use crate::{exec, install, paths};
+
+/// Where Debian keeps the certificates that it trusts; the Dockerfiles point npm there.
+const CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
+
+/// A program that builds images from Dockerfiles.
+#[derive(Debug, Clone)]
+pub(crate) enum Builder {
+    /// `docker` or `podman`; pulls the base image.
+    Engine(&'static str),
+    /// buildah without any registry: on a base image made here.
+    Buildah(Buildah),
+}
+
+/// buildah with its storage in our cache, apart from the system's.
+#[derive(Debug, Clone)]
+pub(crate) struct Buildah {
+    storage: PathBuf,
+}
+
+impl Builder {
+    /// The builder of this machine. `STORE_PLATFORM_IMAGE_BUILDER` (docker, podman, buildah) decides where two are there.
+    pub(crate) fn choose() -> Result<Self> {
+        let asked = env::var("STORE_PLATFORM_IMAGE_BUILDER").ok();
+        if asked.as_deref() != Some("buildah") {
+            for engine in ["docker", "podman"] {
+                let wanted = asked.as_deref().is_none_or(|asked| asked == engine);
+                if wanted && exec::succeeds(Command::new(engine).arg("info")) {
+                    return Ok(Self::Engine(engine));
+                }
+            }
+            if let Some(asked) = asked {
+                bail!("STORE_PLATFORM_IMAGE_BUILDER={asked}: it is none of docker, podman, buildah, or does not answer");
+            }
+        }
+        if !geteuid().is_root() {
+            bail!("no Docker or Podman engine answers, and building with buildah needs root");
+        }
+        install::for_images()?;
+        Ok(Self::Buildah(Buildah { storage: paths::cache()?.join("buildah") }))
+    }
+
+    /// The program's name.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Engine(engine) => engine,
+            Self::Buildah(_) => "buildah",
+        }
+    }
+
+    /// What the images depend on besides their context.
+    pub(crate) fn pins(&self) -> String {
+        match self {
+            Self::Engine(engine) => (*engine).to_owned(),
+            Self::Buildah(_) => format!("buildah {}", base::KEY),
+        }
+    }
+
+    /// The command that builds the Dockerfile in `context` as `name`.
+    pub(crate) fn build(&self, name: &str, context: &Path) -> Result<Command> {
+        let mut command = match self {
+            Self::Engine(engine) => {
+                let mut command = Command::new(engine);
+                command.args(["build", "--tag", name]);
+                command
+            }
+            Self::Buildah(buildah) => buildah.build(name)?,
+        };
+        command.arg(context);
+        Ok(command)
+    }
+
+    /// Whether the builder still holds the image.
+    pub(crate) fn holds(&self, name: &str) -> bool {
+        match self {
+            Self::Engine(engine) => exec::succeeds(Command::new(engine).args(["image", "inspect", name])),
+            Self::Buildah(buildah) => buildah.holds(name),
+        }
+    }
+
+    /// The command that writes the image into an archive.
+    pub(crate) fn save(&self, name: &str, file: &Path) -> Command {
+        match self {
+            Self::Engine(engine) => {
+                let mut command = Command::new(engine);
+                command.args(["save", "--output"]).arg(file).arg(name);
+                command
+            }
+            Self::Buildah(buildah) => {
+                let mut command = buildah.command();
+                command.args(["push", name, &format!("docker-archive:{}:{name}", file.display())]);
+                command
+            }
+        }
+    }
+
+    /// Pushes the image to a registry under another name.
+    pub(crate) fn push(&self, name: &str, to: &str) -> Result<()> {
+        match self {
+            Self::Engine(engine) => {
+                exec::capture(Command::new(engine).args(["tag", name, to]))?;
+                exec::capture(Command::new(engine).args(["push", to])).map(drop)
+            }
+            Self::Buildah(buildah) => {
+                exec::capture(buildah.command().args(["push", name, &format!("docker://{to}")])).map(drop)
+            }
+        }
+    }
+}
+
+impl Buildah {
+    /// `buildah` with our storage.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new("buildah");
+        command.arg("--root").arg(self.storage.join("root")).arg("--runroot").arg(self.storage.join("run"));
+        command.args(["--storage-driver", "overlay"]);
+        command
+    }
+
+    /// Whether the storage has an image of this name.
+    pub(crate) fn holds(&self, name: &str) -> bool {
+        exec::succeeds(self.command().args(["inspect", "--type", "image", name]))
+    }
+
+    fn build(&self, name: &str) -> Result<Command> {
+        base::ensure(self)?;
+        let mut command = self.command();
+        command.args(["bud", "--isolation", "chroot", "--network", "host", "--pull-never", "--layers"]);
+        command.args(["--tag", name, "--build-arg", &format!("BASE={}", base::NAME)]);
+        // The usual limit of 1,024 open files makes JavaScript bundlers fail with misleading messages.
+        if let Some(files) = getrlimit(Resource::Nofile).maximum {
+            command.args(["--ulimit", &format!("nofile={files}:{files}")]);
+        }
+        if let Some(certificates) = own_certificates() {
+            command.args(["--volume", &format!("{}:{CERTIFICATES}:ro", certificates.display())]);
+        }
+        if let Some(npm) = npm_directory() {
+            command.args(["--build-context", &format!("npm={}", npm.display())]);
+        }
+        Ok(command)
+    }
+}
+
+/// This machine's npm: given to the build, it saves the download of another one.
+fn npm_directory() -> Option<PathBuf> {
+    let program = fs::canonicalize(paths::find_program("npm")?).ok()?;
+    let directory = program.parent()?.parent()?;
+    directory.join("bin/npm-cli.js").is_file().then(|| directory.to_owned())
+}
