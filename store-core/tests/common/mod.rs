@@ -1,6 +1,8 @@
 //! Stores and observations for table tests, and a service on fakes for behaviour.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part of this module")]
 
+pub mod world;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
