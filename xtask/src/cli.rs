@@ -85,7 +85,8 @@ fn run_cluster(args: ClusterArgs) -> Result<()> {
         ClusterCommand::Down { purge } => cluster::down(&config, purge),
         ClusterCommand::Status => cluster::print_status(&config),
         ClusterCommand::Kubeconfig => {
-            let cluster = cluster::running(&config)?.context("the local cluster does not run: cargo xtask cluster up")?;
+            let cluster =
+                cluster::running(&config)?.context("the local cluster does not run: cargo xtask cluster up")?;
             println!("{}", cluster.kubeconfig.display());
             Ok(())
         }

@@ -2,6 +2,7 @@
 
 mod cli;
 mod cluster;
+mod digest;
 mod exec;
 mod images;
 mod install;

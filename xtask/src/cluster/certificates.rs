@@ -106,7 +106,9 @@ fn issue(layout: &Layout, leaf: &Leaf) -> Result<()> {
          keyUsage=critical,digitalSignature,keyEncipherment\nextendedKeyUsage=serverAuth,clientAuth\n",
     );
     if !leaf.alternatives.is_empty() {
-        text += &format!("subjectAltName={}\n", leaf.alternatives);
+        text += "subjectAltName=";
+        text += &leaf.alternatives;
+        text += "\n";
     }
     fs::write(&config, text)?;
     let key = file(layout, &format!("{}.key", leaf.name));

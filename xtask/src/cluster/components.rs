@@ -1,6 +1,6 @@
 //! The programs of the cluster: how each is started, and when it counts as ready.
 
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
 use super::{
     certificates::file,
@@ -22,18 +22,8 @@ pub(crate) const LOCAL_PATH: &str = "local-path-provisioner";
 pub(crate) const INGRESS: &str = "local-ingress";
 
 /// All programs, in the order of their start.
-pub(crate) const ALL: &[&str] = &[
-    ETCD,
-    CONTAINERD,
-    API_SERVER,
-    CONTROLLER_MANAGER,
-    SCHEDULER,
-    KUBELET,
-    PROXY,
-    COREDNS,
-    LOCAL_PATH,
-    INGRESS,
-];
+pub(crate) const ALL: &[&str] =
+    &[ETCD, CONTAINERD, API_SERVER, CONTROLLER_MANAGER, SCHEDULER, KUBELET, PROXY, COREDNS, LOCAL_PATH, INGRESS];
 
 /// How to see that a program does its work.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,12 +41,9 @@ pub(crate) enum Ready {
 /// One program of the cluster.
 #[derive(Debug, Clone)]
 pub(crate) struct Component {
-    pub(crate) name: &'static str,
     pub(crate) program: PathBuf,
     pub(crate) args: Vec<String>,
     pub(crate) ready: Ready,
-    /// How long it may take to become ready.
-    pub(crate) patience: Duration,
 }
 
 /// The program with this name; the names are those of [`ALL`].
@@ -85,12 +72,13 @@ pub(crate) fn component(name: &'static str, layout: &Layout, settings: &Settings
         INGRESS => settings.programs.join("ingress"),
         _ => settings.programs.join(name),
     };
-    Component { name, program, args, ready, patience: Duration::from_secs(60) }
+    Component { program, args, ready }
 }
 
 fn etcd(layout: &Layout, settings: &Settings) -> Vec<String> {
     let ports = &settings.ports;
-    let (client, peer) = (format!("https://127.0.0.1:{}", ports.etcd), format!("https://127.0.0.1:{}", ports.etcd_peer));
+    let (client, peer) =
+        (format!("https://127.0.0.1:{}", ports.etcd), format!("https://127.0.0.1:{}", ports.etcd_peer));
     vec![
         "--name=local".into(),
         format!("--data-dir={}", layout.etcd().display()),

@@ -7,7 +7,8 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+
+use crate::digest;
 
 /// A Unix socket's path holds 108 bytes; the kubelet appends up to 40 to the state directory.
 const LONGEST_STATE_PATH: usize = 64;
@@ -29,9 +30,8 @@ impl Layout {
         if length > LONGEST_STATE_PATH {
             bail!("{} is too long for the sockets below it ({length} of {LONGEST_STATE_PATH} bytes)", state.display());
         }
-        let digest = Sha256::digest(state.as_os_str().as_encoded_bytes());
-        let short = digest.iter().take(4).fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
-        Ok(Self { run: PathBuf::from("/run/store-platform").join(short), state })
+        let digest = digest::of(state.as_os_str().as_encoded_bytes());
+        Ok(Self { run: PathBuf::from("/run/store-platform").join(&digest[..8]), state })
     }
 
     /// Creates the directories, readable by their owner only: they hold keys.

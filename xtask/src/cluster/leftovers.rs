@@ -180,6 +180,7 @@ pub(crate) fn clean_machine(layout: &Layout) -> Result<()> {
     }
     network::clean()?;
     remove_cgroups();
+    remove_empty_directories();
     fs::remove_file(layout.machine_marker())?;
     Ok(())
 }
@@ -191,6 +192,25 @@ fn remove_cgroups() {
     tops.extend(fs::read_dir(root).into_iter().flatten().flatten().map(|entry| entry.path().join("kubepods")));
     for top in tops.iter().filter(|top| top.is_dir()) {
         remove_cgroup(top);
+    }
+}
+
+/// Directories of the system that our programs made; those that others use too are not empty, and stay.
+fn remove_empty_directories() {
+    // Its path is fixed in the kubelet, and there is no other kubelet on this machine.
+    let _ = fs::remove_file("/var/lib/kubelet/device-plugins/kubelet.sock");
+    let directories = [
+        "/var/lib/kubelet/device-plugins",
+        "/var/lib/kubelet",
+        "/var/log/containers",
+        "/var/lib/cni/results",
+        "/var/lib/cni",
+        "/run/containerd/s",
+        "/run/containerd",
+        "/run/store-platform",
+    ];
+    for directory in directories {
+        let _ = fs::remove_dir(directory);
     }
 }
 

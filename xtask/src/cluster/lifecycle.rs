@@ -24,6 +24,8 @@ use super::{
 use crate::{exec, images, progress::say};
 
 const GRACE: Duration = Duration::from_secs(5);
+/// How long one program may take to become ready, on a machine that does other things too.
+const PATIENCE: Duration = Duration::from_mins(1);
 const NODE_PATIENCE: Duration = Duration::from_secs(90);
 
 /// Brings the cluster up from whatever state it is in.
@@ -37,12 +39,13 @@ pub(crate) fn up(layout: &Layout, programs: PathBuf, http_port: Option<u16>) -> 
         return Ok(settings.clone());
     }
     let settings = match recorded {
-        Some(settings) if is_alive(layout) && is_current(&settings, &programs, http_port) => {
+        // Pods outlive each of these two alone: the other one, started again, finds them.
+        Some(settings) if any_lives(layout, &[CONTAINERD, KUBELET]) && is_current(&settings, &programs, http_port) => {
             say("repairing the local cluster");
             settings
         }
         recorded => {
-            // Nothing of worth runs, or something of another version: what is left goes first.
+            // No pod can be kept, or the programs are of another version: what is left goes first.
             down(layout)?;
             choose(layout, recorded, programs, http_port)?
         }
@@ -60,14 +63,18 @@ fn is_current(settings: &Settings, programs: &Path, http_port: Option<u16>) -> b
 
 fn is_whole(layout: &Layout, settings: &Settings) -> bool {
     ALL.iter().all(|name| matches!(processes::health(layout, name), Health::Running(_)))
-        && ALL.iter().all(|name| {
-            ready::is_ready(&components::component(name, layout, settings).ready, layout, settings)
-        })
+        && ALL
+            .iter()
+            .all(|name| ready::is_ready(&components::component(name, layout, settings).ready, layout, settings))
 }
 
 /// Whether the programs live without which there is no cluster.
 pub(crate) fn is_alive(layout: &Layout) -> bool {
-    [ETCD, API_SERVER, CONTAINERD, KUBELET].iter().all(|name| processes::living(layout, name).is_some())
+    [ETCD, API_SERVER, CONTAINERD, KUBELET].iter().all(|name| any_lives(layout, &[name]))
+}
+
+fn any_lives(layout: &Layout, names: &[&str]) -> bool {
+    names.iter().any(|name| processes::living(layout, name).is_some())
 }
 
 fn choose(layout: &Layout, old: Option<Settings>, programs: PathBuf, http_port: Option<u16>) -> Result<Settings> {
@@ -134,19 +141,19 @@ pub(crate) fn wait_ready(layout: &Layout, settings: &Settings, name: &'static st
         Ok(ready::is_ready(&component.ready, layout, settings))
     };
     let explain = || format!("the end of {}:\n{}", log.display(), exec::tail(&log));
-    ready::wait_until(&format!("{name} is ready"), component.patience, condition, explain)
+    ready::wait_until(&format!("{name} is ready"), PATIENCE, condition, explain)
 }
 
 /// The node takes pods, and the controllers have made what every pod needs.
 fn wait_for_node(layout: &Layout, settings: &Settings) -> Result<()> {
+    let kubectl = || Cluster::new(layout, settings).kubectl();
     let path = "jsonpath={.status.conditions[?(@.type==\"Ready\")].status}";
     let node = || {
-        let output =
-            exec::capture(ready::kubectl(layout, settings).args(["get", "node", configs::NODE_NAME, "-o", path]));
+        let output = exec::capture(kubectl().args(["get", "node", configs::NODE_NAME, "-o", path]));
         Ok(output.is_ok_and(|text| text == "True"))
     };
     ready::wait_until("the node is Ready", NODE_PATIENCE, node, || exec::tail(&layout.log(KUBELET)))?;
-    let account = || Ok(exec::succeeds(ready::kubectl(layout, settings).args(["get", "serviceaccount", "default"])));
+    let account = || Ok(exec::succeeds(kubectl().args(["get", "serviceaccount", "default"])));
     ready::wait_until("the controllers work", NODE_PATIENCE, account, || exec::tail(&layout.log(CONTROLLER_MANAGER)))
 }
 

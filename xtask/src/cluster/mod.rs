@@ -114,11 +114,13 @@ pub(crate) fn up(config: &Config) -> Result<Cluster> {
     let settings = lifecycle::up(&layout, programs, config.http_port)?;
     let cluster = Cluster::new(&layout, &settings);
     println!(
-        "programs_s={programs_seconds} start_s={} kubernetes={} kubeconfig={} ingress_port={}",
+        "programs_s={programs_seconds} start_s={} kubernetes={} kubeconfig={} ingress_port={} state={} audit_log={}",
         clock.seconds(),
         programs::kubernetes_version(),
         cluster.kubeconfig.display(),
-        cluster.ingress_port
+        cluster.ingress_port,
+        cluster.state_dir.display(),
+        cluster.audit_log.display(),
     );
     Ok(cluster)
 }

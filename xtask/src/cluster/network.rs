@@ -80,21 +80,18 @@ fn removal(table: &str, saved: &str) -> Option<String> {
     if ours.is_empty() {
         return None;
     }
-    let mut script = format!("*{table}\n");
+    let mut script = vec![format!("*{table}")];
     // Naming a chain empties it, so that none refers to another when they are deleted.
-    for chain in &ours {
-        script += &format!(":{chain} - [0:0]\n");
-    }
+    script.extend(ours.iter().map(|chain| format!(":{chain} - [0:0]")));
     for rule in saved.lines().filter_map(|line| line.strip_prefix("-A ")) {
         let chain = rule.split(' ').next().unwrap_or_default();
         if !ours.contains(chain) && rule.split(' ').any(|word| ours.contains(word)) {
-            script += &format!("-D {rule}\n");
+            script.push(format!("-D {rule}"));
         }
     }
-    for chain in &ours {
-        script += &format!("-X {chain}\n");
-    }
-    Some(script + "COMMIT\n")
+    script.extend(ours.iter().map(|chain| format!("-X {chain}")));
+    script.push("COMMIT\n".to_owned());
+    Some(script.join("\n"))
 }
 
 /// Chains of kube-proxy and the kubelet by their prefix, and of the network plugins by our network's name in a comment.
@@ -111,9 +108,12 @@ fn own_chains(saved: &str) -> BTreeSet<&str> {
     chains
 }
 
-/// Refuses to start beside another kubelet: both would own the same chains and cgroups.
+/// Refuses to start beside another kubelet: both would own the same chains and cgroups. One inside a container, as kind
+/// runs them, has a network of its own and does no harm.
 pub(crate) fn refuse_a_second_kubelet() -> Result<()> {
-    for process in processes::all() {
+    let network_of = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/net")).ok();
+    let here = network_of("self");
+    for process in processes::all().into_iter().filter(|process| network_of(&process.pid.to_string()) == here) {
         let Some(program) = processes::arguments(process.pid).first().cloned() else { continue };
         let name = program.rsplit('/').next().unwrap_or_default().to_owned();
         if ["kubelet", "k3s", "k3s-server", "k0s", "microk8s"].contains(&name.as_str()) {

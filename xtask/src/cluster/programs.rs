@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use rustix::fs::{FlockOperation, flock};
 use sha2::{Digest, Sha256};
 
-use crate::{exec, paths, progress::say};
+use crate::{digest, exec, paths, progress::say};
 
 const KUBERNETES: &str = "1.37.2";
 const HELM_3: &str = "helm.sh/helm/v3/cmd/helm@v3.22.0";
@@ -113,7 +113,8 @@ fn key(module: &Path) -> Result<String> {
         let listed = fs::read_dir(module.join(directory)).with_context(|| format!("cannot list {directory}"))?;
         for entry in listed {
             let path = entry?.path();
-            if path.extension().is_some_and(|extension| extension == "go") {
+            let name = path.to_string_lossy();
+            if name.ends_with(".go") && !name.ends_with("_test.go") {
                 files.push(path);
             }
         }
@@ -128,7 +129,7 @@ fn key(module: &Path) -> Result<String> {
         let text = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
         digest.update(Sha256::digest(text));
     }
-    Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(digest::hex(&digest.finalize()))
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@ use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
     os::unix::net::UnixStream,
-    process::Command,
     thread,
     time::{Duration, Instant},
 };
@@ -12,6 +11,7 @@ use std::{
 use anyhow::{Result, bail};
 
 use super::{
+    Cluster,
     components::Ready,
     layout::{Layout, Settings},
 };
@@ -52,15 +52,10 @@ pub(crate) fn is_ready(ready: &Ready, layout: &Layout, settings: &Settings) -> b
 /// Whether the API server says that it is ready.
 pub(crate) fn api(layout: &Layout, settings: &Settings) -> bool {
     let address = SocketAddr::from(([127, 0, 0, 1], settings.ports.api));
-    TcpStream::connect_timeout(&address, ANSWER).is_ok()
-        && exec::succeeds(kubectl(layout, settings).args(["get", "--raw", "/readyz", "--request-timeout=2s"]))
-}
-
-/// `kubectl` with the administrator's kubeconfig.
-pub(crate) fn kubectl(layout: &Layout, settings: &Settings) -> Command {
-    let mut command = Command::new(settings.programs.join("kubectl"));
-    command.arg("--kubeconfig").arg(layout.admin_kubeconfig());
-    command
+    TcpStream::connect_timeout(&address, ANSWER).is_ok() && {
+        let mut kubectl = Cluster::new(layout, settings).kubectl();
+        exec::succeeds(kubectl.args(["get", "--raw", "/readyz", "--request-timeout=2s"]))
+    }
 }
 
 fn http(port: u16, path: &str) -> std::io::Result<bool> {

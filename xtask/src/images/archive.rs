@@ -9,9 +9,8 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
-use crate::{cluster::PAUSE_IMAGE, exec, paths};
+use crate::{cluster::PAUSE_IMAGE, digest, exec, paths};
 
 /// An image in a file that container runtimes can import.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,23 +83,23 @@ fn put_program(path: &Path, bytes: &[u8]) -> Result<()> {
     Ok(fs::set_permissions(path, fs::Permissions::from_mode(0o755))?)
 }
 
-/// Makes an archive with one layer, unless it is there; `fill` puts the files into the layer's root.
-fn pack(name: &str, file: &Path, config: &Value, fill: impl FnOnce(&Path) -> Result<()>) -> Result<Archive> {
+/// Makes an archive with one layer, unless it is there; `put_files` puts them into the layer's root.
+fn pack(name: &str, file: &Path, config: &Value, put_files: impl FnOnce(&Path) -> Result<()>) -> Result<Archive> {
     if !file.exists() {
         let work = file.with_extension("work");
         let _ = fs::remove_dir_all(&work);
         let (root, parts) = (work.join("root"), work.join("parts"));
         fs::create_dir_all(&root)?;
         fs::create_dir_all(&parts)?;
-        fill(&root)?;
+        put_files(&root)?;
         tar(&root, &parts.join("layer.tar"))?;
-        let layer = digest(&fs::read(parts.join("layer.tar"))?);
+        let layer = digest::of(&fs::read(parts.join("layer.tar"))?);
         let image = json!({
             "architecture": architecture(), "os": "linux", "config": config,
             "rootfs": {"type": "layers", "diff_ids": [format!("sha256:{layer}")]},
         });
         let image = serde_json::to_vec(&image)?;
-        let config_file = format!("{}.json", digest(&image));
+        let config_file = format!("{}.json", digest::of(&image));
         fs::write(parts.join(&config_file), &image)?;
         let manifest = json!([{"Config": config_file, "RepoTags": [name], "Layers": ["layer.tar"]}]);
         fs::write(parts.join("manifest.json"), serde_json::to_vec(&manifest)?)?;
@@ -133,12 +132,8 @@ fn architecture() -> &'static str {
     }
 }
 
-pub(crate) fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 fn short_digest(bytes: &[u8]) -> String {
-    digest(bytes)[..16].to_owned()
+    digest::of(bytes)[..16].to_owned()
 }
 
 #[cfg(test)]
@@ -149,8 +144,8 @@ mod tests {
     fn the_same_content_is_the_same_image() {
         let work = tempfile::tempdir().unwrap();
         let make = |name: &str| {
-            let fill = |root: &Path| Ok(fs::write(root.join("a"), "content")?);
-            pack("docker.io/library/x:1", &work.path().join(name), &json!({}), fill).unwrap()
+            let put_files = |root: &Path| Ok(fs::write(root.join("a"), "content")?);
+            pack("docker.io/library/x:1", &work.path().join(name), &json!({}), put_files).unwrap()
         };
         let (one, other) = (make("one.tar"), make("other.tar"));
         assert_eq!(one.id, other.id);

@@ -103,9 +103,8 @@ impl Mirrors {
     fn parse(text: &str) -> Self {
         let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
         let addresses: Vec<&str> = lines.flat_map(str::split_whitespace).filter(|w| w.starts_with("http")).collect();
-        let ending = |end: &str| {
-            addresses.iter().map(|a| a.trim_end_matches('/')).find(|a| a.ends_with(end)).map(str::to_owned)
-        };
+        let ending =
+            |end: &str| addresses.iter().map(|a| a.trim_end_matches('/')).find(|a| a.ends_with(end)).map(str::to_owned);
         Self { packages: ending("/debian"), security: ending("/debian-security") }
     }
 }
@@ -118,7 +117,8 @@ mod tests {
     fn mirrors_are_found_in_both_formats() {
         let old = "# deb http://no/debian x\ndeb http://a/debian bookworm main\ndeb http://s/debian-security b main\n";
         let new = "Types: deb\nURIs: http://a/debian/\n\nTypes: deb\nURIs: http://s/debian-security\n";
-        let found = Mirrors { packages: Some("http://a/debian".into()), security: Some("http://s/debian-security".into()) };
+        let found =
+            Mirrors { packages: Some("http://a/debian".into()), security: Some("http://s/debian-security".into()) };
         assert_eq!(Mirrors::parse(old), found);
         assert_eq!(Mirrors::parse(new), found);
         assert_eq!(Mirrors::parse("deb http://u/ubuntu noble main"), Mirrors { packages: None, security: None });

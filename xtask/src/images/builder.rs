@@ -42,7 +42,9 @@ impl Builder {
                 }
             }
             if let Some(asked) = asked {
-                bail!("STORE_PLATFORM_IMAGE_BUILDER={asked}: it is none of docker, podman, buildah, or does not answer");
+                bail!(
+                    "STORE_PLATFORM_IMAGE_BUILDER={asked}: it is none of docker, podman, buildah, or does not answer"
+                );
             }
         }
         if !geteuid().is_root() {

@@ -5,6 +5,8 @@ use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
+use crate::digest;
+
 /// What a developer's own runs of npm leave in a context; no Dockerfile copies it.
 const IGNORED: &[&str] = &["node_modules", ".medusa", "dist", ".git"];
 
@@ -16,7 +18,7 @@ pub(crate) fn of(context: &Path, pins: &[&str]) -> Result<String> {
         digest.update([0]);
     }
     add_directory(&mut digest, context, "")?;
-    Ok(digest.finalize().iter().take(12).map(|byte| format!("{byte:02x}")).collect())
+    Ok(digest::hex(&digest.finalize()[..12]))
 }
 
 fn add_directory(digest: &mut Sha256, directory: &Path, prefix: &str) -> Result<()> {

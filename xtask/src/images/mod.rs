@@ -9,10 +9,16 @@ mod builder;
 mod import;
 mod key;
 
-use std::{env, str::FromStr};
+use std::{
+    env,
+    fs::{self, File},
+    path::PathBuf,
+    str::FromStr,
+};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use rustix::fs::{FlockOperation, flock};
 
 use self::{
     build::{Recipe, recipes},
@@ -98,6 +104,7 @@ pub(crate) fn ensure(target: &Target) -> Result<()> {
     if wanted.is_empty() {
         bail!("there is no Dockerfile in charts/images");
     }
+    let _lock = lock()?;
     let builder = Builder::choose()?;
     let (mut built, mut imported) = (0, 0);
     let mut import_seconds = 0.0;
@@ -120,6 +127,7 @@ pub(crate) fn ensure(target: &Target) -> Result<()> {
 
 fn push(registry: &str) -> Result<()> {
     let clock = Stopwatch::start();
+    let _lock = lock()?;
     let builder = Builder::choose()?;
     let own: Vec<Recipe> = recipes()?.into_iter().filter(|recipe| !recipe.stands_in).collect();
     for recipe in &own {
@@ -141,18 +149,28 @@ pub(crate) fn ensure_built_in(cluster: &Cluster) -> Result<()> {
     Ok(())
 }
 
+/// Held while images are built, so that two commands do not write the same archive.
+fn lock() -> Result<File> {
+    let file = File::create(cache()?.join("lock"))?;
+    if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        say("another command builds images: waiting for it");
+        flock(&file, FlockOperation::LockExclusive)?;
+    }
+    Ok(file)
+}
+
 /// The directory of archives.
-fn cache() -> Result<std::path::PathBuf> {
+fn cache() -> Result<PathBuf> {
     let directory = paths::cache()?.join("images");
-    std::fs::create_dir_all(&directory)?;
+    fs::create_dir_all(&directory)?;
     Ok(directory)
 }
 
 /// The certificates to trust while an image is built, where this machine was told to trust its own.
-fn own_certificates() -> Option<std::path::PathBuf> {
+fn own_certificates() -> Option<PathBuf> {
     ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"]
         .iter()
-        .filter_map(|variable| env::var_os(variable).map(std::path::PathBuf::from))
+        .filter_map(|variable| env::var_os(variable).map(PathBuf::from))
         .find(|file| file.is_file())
 }
 
