@@ -1,0 +1,35 @@
+//! A real browser: Chromium, driven by the scripts in `browser/`.
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::{Lab, Order, PASSWORD};
+
+/// Logs in to the store's admin in Chromium with the request's e-mail and password, opens the orders and looks for
+/// this one. Returns what the page says of it.
+pub fn see_order_in_admin(lab: &Lab, store: &Value, order: &Order) -> Value {
+    // The password goes through standard input: arguments are for everybody to see.
+    let input = json!({
+        "adminUrl": store["admin_url"],
+        "email": store["admin_email"],
+        "password": PASSWORD,
+        "orderNumber": order.display_id,
+        "customer": order.email,
+        "screenshot": std::env::temp_dir().join("store-admin-order.png"),
+    });
+    let mut child = Command::new("node")
+        .arg("admin-order.mjs")
+        .current_dir(&lab.browser_dir)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("node runs");
+    child.stdin.take().expect("its input").write_all(input.to_string().as_bytes()).expect("it reads");
+    let output = child.wait_with_output().expect("it ends");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "the browser did not see the order: {errors}");
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {errors}"))
+}

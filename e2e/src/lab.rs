@@ -1,0 +1,85 @@
+//! Where everything is: told by the environment, so that the tests build and find nothing by themselves.
+
+use std::path::PathBuf;
+
+use crate::Kubectl;
+
+/// The laboratory.
+#[derive(Debug, Clone)]
+pub struct Lab {
+    /// The cluster's kubeconfig.
+    pub kubeconfig: PathBuf,
+    /// `kubectl`, to look at the cluster from outside the server.
+    pub kubectl: PathBuf,
+    /// Helm 4.
+    pub helm: PathBuf,
+    /// Helm 3.
+    pub helm3: PathBuf,
+    /// Where the cluster's ingress listens on 127.0.0.1.
+    pub ingress_port: u16,
+    /// The binary `store-http`.
+    pub server_bin: PathBuf,
+    /// The binary `store`.
+    pub cli_bin: PathBuf,
+    /// The example that embeds the library.
+    pub example_bin: PathBuf,
+    /// `cargo xtask`, to stop and start the API server.
+    pub xtask_bin: PathBuf,
+    /// A folder with the browser scripts and what they import.
+    pub browser_dir: PathBuf,
+}
+
+impl Lab {
+    /// Reads the variables; a missing one ends the test and is named.
+    pub fn open() -> Self {
+        let path = |name: &str| PathBuf::from(variable(name));
+        Self {
+            kubeconfig: path("STORE_TEST_KUBECONFIG"),
+            kubectl: path("STORE_TEST_KUBECTL"),
+            helm: path("STORE_TEST_HELM"),
+            helm3: path("STORE_TEST_HELM3"),
+            ingress_port: variable("STORE_TEST_INGRESS_PORT").parse().expect("STORE_TEST_INGRESS_PORT is a port"),
+            server_bin: path("STORE_TEST_SERVER_BIN"),
+            cli_bin: path("STORE_TEST_CLI_BIN"),
+            example_bin: path("STORE_TEST_EXAMPLE_BIN"),
+            xtask_bin: path("STORE_TEST_XTASK_BIN"),
+            browser_dir: path("STORE_TEST_BROWSER_DIR"),
+        }
+    }
+
+    /// The cluster seen from outside.
+    pub fn kubectl(&self) -> Kubectl {
+        Kubectl::new(self)
+    }
+
+    /// What stores' URLs look like here.
+    pub fn url_template(&self) -> String {
+        match self.ingress_port {
+            80 => "http://{name}.localhost".to_owned(),
+            port => format!("http://{{name}}.localhost:{port}"),
+        }
+    }
+
+    /// The environment of a program of ours that works on this cluster, with its database in `dir`.
+    pub fn environment(&self, dir: &std::path::Path) -> Vec<(String, String)> {
+        let text = |path: &std::path::Path| path.display().to_string();
+        [
+            ("PATH", std::env::var("PATH").unwrap_or_default()),
+            ("HOME", text(dir)),
+            ("DATABASE_URL", format!("sqlite:///{}", text(&dir.join("stores.db")))),
+            ("STATE_DIR", text(&dir.join("state"))),
+            ("LOG_DIR", text(&dir.join("logs"))),
+            ("LOG_FILE", "store_platform.log".to_owned()),
+            ("KUBECONFIG", text(&self.kubeconfig)),
+            ("HELM_BINARY", text(&self.helm)),
+            ("HELM_ENV_VALUES_FILE", "values-local.yaml".to_owned()),
+            ("PUBLIC_URL_TEMPLATE", self.url_template()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
+    }
+}
+
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run `cargo xtask test --only shop`"))
+}

@@ -1,0 +1,40 @@
+//! What the end-to-end tests share: the laboratory (cluster, programs), the server as a process, the API, the cluster
+//! seen from outside, a customer who orders, a browser, and the search for leaked secrets.
+//!
+//! The tests are ignored unless `cargo xtask test --only shop` runs them: they need a cluster with the images, and are
+//! told where everything is by variables named `STORE_TEST_…`.
+
+#![expect(clippy::expect_used, reason = "in tests, what is missing ends the test with its name")]
+
+mod api;
+mod browser;
+mod canaries;
+mod customer;
+mod kubectl;
+mod lab;
+mod server;
+
+pub use api::{Api, PASSWORD, Stream, request};
+pub use browser::see_order_in_admin;
+pub use canaries::{ArgumentWatch, Canaries};
+pub use customer::{Customer, Order};
+pub use kubectl::Kubectl;
+pub use lab::Lab;
+pub use server::{Server, free_port};
+
+use std::time::{Duration, Instant};
+
+/// Calls `look` until it gives a value, or ends the test saying `what` did not happen, with the last thing seen.
+pub async fn until<T, F>(what: &str, deadline: Duration, mut look: impl FnMut() -> F) -> T
+where
+    F: Future<Output = Result<T, String>>,
+{
+    let began = Instant::now();
+    loop {
+        match look().await {
+            Ok(value) => return value,
+            Err(last) => assert!(began.elapsed() < deadline, "{what}: not within {deadline:?}; last seen: {last}"),
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}

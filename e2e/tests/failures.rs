@@ -1,0 +1,154 @@
+//! A store that fails says why and keeps no password; mended, a retry brings it up. A database of another cluster
+//! touches nothing. A cluster that is away parks the work.
+
+use std::process::Command;
+use std::time::Duration;
+
+use e2e::{Canaries, Customer, Lab, PASSWORD, Server, request, until};
+use reqwest::Method;
+use serde_json::Value;
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test --only shop"]
+async fn a_store_whose_image_cannot_be_pulled_fails_with_the_culprit_and_a_retry_mends_it() {
+    let lab = Lab::open();
+    let kubectl = lab.kubectl();
+    let dir = tempfile::tempdir().expect("a folder");
+    let chart = dir.path().join("chart");
+    copy(&concat_path("../charts/store"), &chart);
+    let values = std::fs::read_to_string(chart.join("values-local.yaml")).expect("the chart has local values");
+    let broken = format!("{values}\nmedusa:\n  image:\n    tag: no-such-tag\n");
+    let broken = if values.contains("\nmedusa:") { patch_tag(&values) } else { broken };
+    std::fs::write(chart.join("values-broken.yaml"), broken).expect("it can be written");
+    let chart = chart.display().to_string();
+    let changes = [("HELM_CHART_PATH", chart.as_str()), ("HELM_ENV_VALUES_FILE", "values-broken.yaml")];
+    let server = Server::start(&lab, dir.path(), &changes).await;
+    let id = server.api().create("broken-image").await;
+    let failed = server.api().until_status(&id, "FAILED").await;
+    assert_eq!(failed["failure"]["code"], "image_pull", "{failed:#}");
+    assert!(text(&failed["failure_reason"]).contains("no-such-tag"), "{}", failed["failure_reason"]);
+    assert!(text(&failed["failure"]["object"]["kind"]).contains("Pod"));
+    let canaries = Canaries::new([("the admin password".to_owned(), PASSWORD.to_owned())]);
+    canaries.assert_absent_below(dir.path());
+    assert!(server.terminate().await.success());
+
+    let server = Server::start(&lab, dir.path(), &[]).await;
+    let (status, body) = server.api().call(Method::POST, &format!("/stores/{id}/retry"), None).await;
+    assert_eq!(status, 202, "{body:#}");
+    let ready = server.api().until_status(&id, "READY").await;
+    assert_eq!(ready["attempt"], 2);
+    let customer = Customer::of(&lab, &ready);
+    customer.place_order().await;
+    customer.log_in(&text(&ready["admin_email"])).await;
+    server.api().delete(&id).await;
+    server.api().until_status(&id, "DELETED").await;
+    kubectl.until_nothing_is_left(&text(&ready["namespace"])).await;
+}
+
+fn concat_path(relative: &str) -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(relative)
+}
+
+/// Adds the tag to the `medusa.image` that the values have already.
+fn patch_tag(values: &str) -> String {
+    values.replacen("\nmedusa:\n", "\nmedusa:\n  image:\n    tag: no-such-tag\n", 1)
+}
+
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).expect("the folder can be made");
+    for entry in std::fs::read_dir(from).expect("the chart is there").flatten() {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).expect("the file can be copied");
+        }
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test --only shop"]
+async fn a_database_of_another_cluster_parks_all_work_and_nothing_is_deleted() {
+    let lab = Lab::open();
+    let kubectl = lab.kubectl();
+    let dir = tempfile::tempdir().expect("a folder");
+    let server = Server::start(&lab, dir.path(), &[]).await;
+    let id = server.api().create("other-cluster").await;
+    until("the namespace exists", Duration::from_secs(60), || async {
+        let store = server.api().store(&id).await;
+        if store["step"] == "database" { Ok(()) } else { Err(store["step"].to_string()) }
+    })
+    .await;
+    assert!(server.terminate().await.success());
+    let before = uid_of(&kubectl, &id);
+    bind_elsewhere(&dir.path().join("stores.db"));
+
+    let server = Server::start(&lab, dir.path(), &[]).await;
+    let api = server.api();
+    let parked = until("the work is parked", Duration::from_secs(20), || async {
+        let store = api.store(&id).await;
+        if store["parked"].is_string() { Ok(store) } else { Err(store["parked"].to_string()) }
+    })
+    .await;
+    assert!(text(&parked["parked"]).contains("belongs to the cluster"), "{parked:#}");
+    let (_, ready) = api.call(Method::GET, "/readyz", None).await;
+    assert!(ready.to_string().contains("other_cluster"), "{ready:#}");
+    assert_eq!(api.delete(&id).await["status"], "DELETING");
+    // Long enough for several rounds of the loop.
+    for _ in 0..20 {
+        tokio::time::sleep(Duration::from_millis(250)).await;
+        assert_eq!(api.store(&id).await["status"], "DELETING");
+    }
+    assert_eq!(uid_of(&kubectl, &id), before, "the namespace was touched");
+    drop(server);
+    kubectl.run(&["delete", "namespace", &format!("store-{id}"), "--wait=false"]);
+}
+
+fn uid_of(kubectl: &e2e::Kubectl, id: &str) -> String {
+    kubectl.run(&["get", "namespace", &format!("store-{id}"), "-o", "jsonpath={.metadata.uid}"])
+}
+
+fn bind_elsewhere(database: &std::path::Path) {
+    let status = Command::new("sqlite3")
+        .arg(database)
+        .arg("UPDATE installation SET cluster_uid = 'the-uid-of-another-cluster'")
+        .status()
+        .expect("sqlite3 runs");
+    assert!(status.success());
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster to itself: cargo xtask test --only outage"]
+async fn a_cluster_that_is_away_parks_the_work_and_it_goes_on_when_it_is_back() {
+    let lab = Lab::open();
+    let xtask = |command: &str| {
+        let status = Command::new(&lab.xtask_bin).args(["cluster", command]).status().expect("xtask runs");
+        assert!(status.success(), "cluster {command}");
+    };
+    let dir = tempfile::tempdir().expect("a folder");
+    xtask("stop-api");
+    let server = Server::start(&lab, dir.path(), &[]).await;
+    let api = server.api();
+    assert_eq!(api.get("/health").await["status"], "healthy");
+    let (status, accepted) = api.call(Method::POST, "/stores", Some(&request("away"))).await;
+    assert_eq!(status, 202, "{accepted:#}");
+    let id = text(&accepted["id"]);
+    let parked = until("the store says why it waits", Duration::from_secs(30), || async {
+        let store = api.store(&id).await;
+        if store["parked"].is_string() { Ok(store) } else { Err(store["parked"].to_string()) }
+    })
+    .await;
+    assert!(text(&parked["parked"]).contains("cannot be reached"), "{parked:#}");
+    let (status, ready) = api.call(Method::GET, "/readyz", None).await;
+    assert_eq!(status, 200, "only the database decides: {ready:#}");
+    assert!(ready.to_string().contains("unreachable"), "{ready:#}");
+    xtask("start-api");
+    let ready = api.until_status(&id, "READY").await;
+    api.delete(&id).await;
+    api.until_status(&id, "DELETED").await;
+    lab.kubectl().until_nothing_is_left(&text(&ready["namespace"])).await;
+}

@@ -1,0 +1,209 @@
+//! From one request to a placed order, and back to nothing; two stores side by side that know nothing of each other.
+
+use std::time::{Duration, Instant};
+
+use e2e::{Api, ArgumentWatch, Canaries, Customer, Kubectl, Lab, PASSWORD, Server, see_order_in_admin, until};
+use serde_json::Value;
+
+/// A 1×1 PNG.
+const PICTURE: &[u8] = &[
+    0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 0x0d, 0x49, 0x48, 0x44, 0x52, 0, 0, 0, 1, 0, 0, 0, 1, 8,
+    6, 0, 0, 0, 0x1f, 0x15, 0xc4, 0x89, 0, 0, 0, 0x0d, 0x49, 0x44, 0x41, 0x54, 0x78, 0x9c, 0x63, 0xf8, 0xcf, 0xc0,
+    0xf0, 0x1f, 0, 5, 0, 1, 0xff, 0x56, 0xc7, 0x2f, 0x0d, 0, 0, 0, 0, 0x49, 0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82,
+];
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test --only shop"]
+async fn an_order_is_placed_in_a_store_that_was_asked_for_and_survives_its_pods() {
+    let lab = Lab::open();
+    let kubectl = lab.kubectl();
+    let dir = tempfile::tempdir().expect("a folder");
+    let server = Server::start(&lab, dir.path(), &[]).await;
+    let api = server.api();
+    let watch = ArgumentWatch::start(server.pid());
+
+    // Two at once; the answer does not wait for the cluster.
+    let began = Instant::now();
+    let first = api.create("first-shop").await;
+    let answered = began.elapsed();
+    assert!(answered < Duration::from_secs(1), "the answer took {answered:?}");
+    let second = api.create("second-shop").await;
+    let gates = follow_until_ready(&api, &first).await;
+    assert_eq!(gates, ["namespace", "credentials", "release", "database", "setup", "application", "storefront"]);
+    println!("post_to_ready_ms={} (two at once)", began.elapsed().as_millis());
+    let first = api.until_status(&first, "READY").await;
+    let second = api.until_status(&second, "READY").await;
+    for store in [&first, &second] {
+        assert_eq!(kubectl.restarts(&text(&store["namespace"])), 0);
+    }
+
+    let customer = Customer::of(&lab, &first);
+    let page = customer.page().await;
+    let products = customer.products().await;
+    assert!(products.len() >= 3, "{} products", products.len());
+    for product in &products {
+        let title = text(&product["title"]);
+        assert!(page.contains(&title), "the storefront does not show {title}");
+    }
+    let order = customer.place_order().await;
+    assert!(order.total > 0.0);
+    let seen = see_order_in_admin(&lab, &first, &order);
+    assert!(text(&seen["list"]).contains(&format!("#{}", order.display_id)), "{seen}");
+
+    let token = customer.log_in(&text(&first["admin_email"])).await;
+    assert_eq!(customer.me(&token).await["first_name"], first["admin_username"]);
+    let picture = customer.upload_picture(&token, PICTURE).await;
+    assert_eq!(customer.download(&picture).await.expect("the picture"), PICTURE);
+
+    let secrets = both_secrets(&kubectl, &first, &second);
+    pods_come_back(&api, &kubectl, &first).await;
+    let kept = customer.order_in_admin(&token, &order).await;
+    assert_eq!(kept["display_id"], order.display_id);
+    assert_eq!(customer.download(&picture).await.expect("the picture is still there"), PICTURE);
+
+    no_secret_of_one_is_in_the_other(&kubectl, &first, &second, &secrets);
+    let arguments = watch.stop();
+    assert!(arguments.iter().any(|line| line.contains("helm")), "the watch saw no Helm: it watched nothing");
+    let canaries = all_canaries(&secrets);
+    canaries.assert_absent("a process's arguments or the server's environment", join(&arguments).as_bytes());
+    nothing_leaks(&lab, &api, &kubectl, &[&first, &second], &canaries).await;
+    canaries.assert_absent_below(dir.path());
+    canaries.assert_absent("the server's output", server.output().as_bytes());
+
+    both_are_gone(&api, &kubectl, &[&first, &second]).await;
+    canaries.assert_absent_below(dir.path());
+    let again = api.create("first-shop").await;
+    assert_ne!(again, text(&first["id"]));
+    api.delete(&again).await;
+    let again = api.until_status(&again, "DELETED").await;
+    kubectl.until_nothing_is_left(&text(&again["namespace"])).await;
+    assert!(server.terminate().await.success());
+}
+
+/// Follows the events from the beginning; returns the gates in the order in which they were met.
+async fn follow_until_ready(api: &Api, id: &str) -> Vec<String> {
+    let mut stream = api.follow(0).await;
+    let mut gates = Vec::new();
+    let mut last_position = 0;
+    while let Some(event) = stream.next().await {
+        let position = event["position"].as_u64().expect("a position");
+        assert!(position > last_position, "positions only grow");
+        last_position = position;
+        if event["store_id"] != id {
+            continue;
+        }
+        match event["kind"].as_str() {
+            Some("gate_met") => {
+                let message = text(&event["message"]);
+                gates.push(message.trim_start_matches("gate met: ").to_owned());
+            }
+            Some("ready") => {
+                let missing = ["storefront"].into_iter().filter(|gate| !gates.iter().any(|met| met == gate));
+                let missing: Vec<_> = missing.map(str::to_owned).collect();
+                gates.extend(missing);
+                return gates;
+            }
+            Some("failed") => panic!("the store failed: {event:#}"),
+            _ => {}
+        }
+    }
+    panic!("the stream ended before the store was ready; gates met: {gates:?}");
+}
+
+async fn pods_come_back(api: &Api, kubectl: &Kubectl, store: &Value) {
+    let (id, namespace) = (text(&store["id"]), text(&store["namespace"]));
+    for component in ["database", "server"] {
+        let selector = format!("app.kubernetes.io/component={component}");
+        kubectl.run(&["delete", "pod", "-n", &namespace, "-l", &selector, "--wait=false"]);
+        let degraded = api.until_condition(&id, "degraded").await;
+        assert_eq!(degraded["status"], "READY");
+        assert!(degraded["degraded"]["reason"].is_string(), "{degraded:#}");
+        api.until_condition(&id, "healthy").await;
+    }
+}
+
+type Secrets = Vec<(String, String)>;
+
+fn both_secrets(kubectl: &Kubectl, first: &Value, second: &Value) -> [Secrets; 2] {
+    [first, second].map(|store| {
+        let all = kubectl.secrets(&text(&store["namespace"]), &text(&store["credentials_secret"]));
+        assert!(all.iter().any(|(key, value)| key == "admin-password" && value == PASSWORD));
+        all.into_iter()
+            .filter(|(key, _)| !matches!(key.as_str(), "admin-username" | "admin-email"))
+            .map(|(key, value)| (format!("{key} of {}", store["name"]), value))
+            .collect()
+    })
+}
+
+fn all_canaries(secrets: &[Secrets; 2]) -> Canaries {
+    let canaries = Canaries::new(secrets.iter().flatten().cloned());
+    assert!(canaries.len() >= 8, "only {} canaries", canaries.len());
+    canaries
+}
+
+fn no_secret_of_one_is_in_the_other(kubectl: &Kubectl, first: &Value, second: &Value, secrets: &[Secrets; 2]) {
+    for (store, foreign) in [(first, &secrets[1]), (second, &secrets[0])] {
+        // The admin password is the same request's word in both; everything generated must differ.
+        let generated = foreign.iter().filter(|(_, value)| value != PASSWORD).cloned();
+        let canaries = Canaries::new(generated);
+        assert!(!canaries.is_empty());
+        let namespace = text(&store["namespace"]);
+        let kinds =
+            "secrets,configmaps,pods,jobs,deployments,statefulsets,services,ingresses,events,persistentvolumeclaims";
+        let objects = kubectl.run(&["get", kinds, "-n", &namespace, "-o", "yaml"]);
+        canaries.assert_absent(&namespace, objects.as_bytes());
+        let decoded = kubectl.secrets(&namespace, &text(&store["credentials_secret"]));
+        canaries.assert_absent(&namespace, format!("{decoded:?}").as_bytes());
+    }
+    assert_ne!(first["details"]["publishable_api_key"], second["details"]["publishable_api_key"]);
+}
+
+/// Looks through everything that is kept or shown, the store's own Secret apart.
+async fn nothing_leaks(lab: &Lab, api: &Api, kubectl: &Kubectl, stores: &[&Value], canaries: &Canaries) {
+    for path in ["/stores", "/api/v1/stores?status=READY", "/health", "/readyz"] {
+        canaries.assert_absent(path, api.get(path).await.to_string().as_bytes());
+    }
+    for store in stores {
+        let (id, namespace) = (text(&store["id"]), text(&store["namespace"]));
+        for path in [format!("/stores/{id}"), format!("/stores/{id}/events")] {
+            canaries.assert_absent(&path, api.get(&path).await.to_string().as_bytes());
+        }
+        let kinds = "configmaps,pods,jobs,deployments,statefulsets,services,ingresses,events";
+        canaries.assert_absent("the objects", kubectl.run(&["get", kinds, "-n", &namespace, "-o", "yaml"]).as_bytes());
+        for what in ["values", "manifest", "notes", "hooks"] {
+            let output = std::process::Command::new(&lab.helm)
+                .args(["get", what, &namespace, "-n", &namespace, "--kubeconfig"])
+                .arg(&lab.kubeconfig)
+                .output()
+                .expect("helm runs");
+            assert!(output.status.success(), "helm get {what}: {}", String::from_utf8_lossy(&output.stderr));
+            canaries.assert_absent(&format!("helm get {what}"), &output.stdout);
+        }
+    }
+}
+
+async fn both_are_gone(api: &Api, kubectl: &Kubectl, stores: &[&Value]) {
+    for store in stores {
+        let answer = api.delete(&text(&store["id"])).await;
+        assert_eq!(answer["status"], "DELETING");
+    }
+    for store in stores {
+        let gone = api.until_status(&text(&store["id"]), "DELETED").await;
+        kubectl.until_nothing_is_left(&text(&store["namespace"])).await;
+        assert!(gone["teardown"]["namespace_uid"].is_string(), "{gone:#}");
+        assert_eq!(gone["teardown"]["volumes"].as_array().map(Vec::len), Some(2), "{gone:#}");
+    }
+    until("no store is listed", Duration::from_secs(5), || async {
+        let list = api.get("/stores").await;
+        if list["stores"] == Value::Array(Vec::new()) { Ok(()) } else { Err(list.to_string()) }
+    })
+    .await;
+}
+
+fn join(lines: &std::collections::BTreeSet<String>) -> String {
+    lines.iter().cloned().collect::<Vec<_>>().join("\n")
+}
