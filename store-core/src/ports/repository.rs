@@ -361,6 +361,6 @@ pub trait StoreRepository: Send + Sync {
     /// Gives a lease back and says when to look again. A store whose intent is newer than `generation` stays due.
     async fn release(&self, claim: &Claim, generation: u64, wake_up: WakeUp) -> Result<(), RepositoryError>;
 
-    /// How long until the next store that nobody holds is due; `None` if there is none.
+    /// How long until the next store is due, or a lease ends that may not be renewed; `None` if there is neither.
     async fn next_due(&self) -> Result<Option<Duration>, RepositoryError>;
 }

@@ -1,0 +1,32 @@
+//! Which installation the database belongs to, and to which cluster it is bound.
+
+use diesel::prelude::*;
+use store_core::ports::Installation;
+
+use super::Answer;
+use crate::backend::{Conn, on_backend};
+use crate::rows::InstallationRow;
+use crate::schema::installation;
+
+/// Gives the database an installation id, unless it has one.
+pub(crate) fn ensure(conn: &mut Conn<'_>) -> Answer<()> {
+    let values = (installation::singleton.eq(1), installation::id.eq(uuid::Uuid::new_v4().to_string()));
+    on_backend!(conn, |c| diesel::insert_into(installation::table).values(values).on_conflict_do_nothing().execute(c))?;
+    Ok(())
+}
+
+/// The installation.
+pub(crate) fn get(conn: &mut Conn<'_>) -> Answer<Installation> {
+    let row: InstallationRow =
+        on_backend!(conn, |c| installation::table.select(InstallationRow::as_select()).first(c))?;
+    Ok(row.try_into()?)
+}
+
+/// Binds it to a cluster, unless it is bound.
+pub(crate) fn bind(conn: &mut Conn<'_>, cluster_uid: &str) -> Answer<Installation> {
+    conn.write(|conn| {
+        let unbound = installation::table.filter(installation::cluster_uid.is_null());
+        on_backend!(conn, |c| diesel::update(unbound).set(installation::cluster_uid.eq(cluster_uid)).execute(c))?;
+        get(conn)
+    })
+}

@@ -1,0 +1,138 @@
+//! The intent side: what the service writes, without a claim.
+
+use diesel::prelude::*;
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use jiff::{SignedDuration, Timestamp};
+use store_core::lifecycle::Store;
+use store_core::ports::{Created, IdempotencyKey, NewStore, RepositoryError, changes};
+use store_core::store::{SealedPassword, StoreId, StoreName};
+
+use super::{Answer, erase_password, find, reads, row, write_event};
+use crate::backend::{Conn, on_backend};
+use crate::error::QueryError;
+use crate::rows;
+use crate::rows::{IntentColumns, KeyRow, PasswordRow, StoreRow};
+use crate::schema::{idempotency_keys, sealed_passwords, stores};
+
+/// Remembers a new store, or answers with the one that the same request made before.
+pub(crate) fn create(conn: &mut Conn<'_>, new: &NewStore) -> Answer<Created> {
+    match conn.write(|conn| create_once(conn, new)) {
+        // Where writers are not alone, a rival may have been faster than the look at the name.
+        Err(QueryError::Database(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _))) => {
+            conn.write(|conn| create_once(conn, new))
+        }
+        answer => answer,
+    }
+}
+
+fn create_once(conn: &mut Conn<'_>, new: &NewStore) -> Answer<Created> {
+    if let Some(key) = &new.idempotency
+        && let Some(store) = replay(conn, key, new.at)?
+    {
+        return Ok(Created::Replayed(store));
+    }
+    refuse_taken(conn, &new.name)?;
+    let (store, event) = changes::create(new);
+    insert(conn, &store, &new.password)?;
+    write_event(conn, &store, &event, new.at)?;
+    if let Some(key) = &new.idempotency {
+        remember(conn, key, &store)?;
+    }
+    Ok(Created::New(store))
+}
+
+/// Wants a store gone.
+pub(crate) fn request_deletion(
+    conn: &mut Conn<'_>,
+    id: &StoreId,
+    expected: Option<u64>,
+    at: Timestamp,
+) -> Answer<Store> {
+    conn.write(|conn| {
+        let mut store = find(conn, id)?.ok_or(RepositoryError::NotFound)?;
+        if let Some(event) = changes::request_deletion(&mut store, expected, at)? {
+            write_intent(conn, &store)?;
+            erase_password(conn, id)?;
+            write_event(conn, &store, &event, at)?;
+        }
+        Ok(store)
+    })
+}
+
+/// Wants another attempt.
+pub(crate) fn request_retry(
+    conn: &mut Conn<'_>,
+    id: &StoreId,
+    password: Option<&SealedPassword>,
+    expected: Option<u64>,
+    at: Timestamp,
+) -> Answer<Store> {
+    conn.write(|conn| {
+        let mut store = find(conn, id)?.ok_or(RepositoryError::NotFound)?;
+        let event = changes::request_retry(&mut store, expected, at)?;
+        write_intent(conn, &store)?;
+        if let Some(password) = password {
+            erase_password(conn, id)?;
+            insert_password(conn, &store, password)?;
+        }
+        write_event(conn, &store, &event, at)?;
+        Ok(store)
+    })
+}
+
+fn refuse_taken(conn: &mut Conn<'_>, name: &StoreName) -> Answer<()> {
+    match reads::id_of(conn, name)? {
+        Some(existing) => Err(RepositoryError::NameTaken { existing }.into()),
+        None => Ok(()),
+    }
+}
+
+fn insert(conn: &mut Conn<'_>, store: &Store, password: &SealedPassword) -> Answer<()> {
+    let now = conn.now()?;
+    let row = row(StoreRow::new(store))?;
+    let work = (stores::admitted.eq(false), stores::epoch.eq(0), stores::due_at.eq(now));
+    on_backend!(conn, |c| diesel::insert_into(stores::table).values((&row, work)).execute(c))?;
+    insert_password(conn, store, password)
+}
+
+fn insert_password(conn: &mut Conn<'_>, store: &Store, password: &SealedPassword) -> Answer<()> {
+    let row = PasswordRow::new(store, password);
+    on_backend!(conn, |c| diesel::insert_into(sealed_passwords::table).values(&row).execute(c))?;
+    Ok(())
+}
+
+fn write_intent(conn: &mut Conn<'_>, store: &Store) -> Answer<()> {
+    let columns = IntentColumns::new(store, conn.now()?);
+    on_backend!(conn, |c| diesel::update(stores::table.find(store.id.as_str())).set(&columns).execute(c))?;
+    Ok(())
+}
+
+/// The store that the same request made, if its key is remembered; keys that are too old are forgotten.
+fn replay(conn: &mut Conn<'_>, wanted: &IdempotencyKey, at: Timestamp) -> Answer<Option<Store>> {
+    let window = SignedDuration::try_from(changes::IDEMPOTENCY_WINDOW).unwrap_or_default();
+    let too_old = at.saturating_sub(window).map_or(i64::MIN, Timestamp::as_microsecond);
+    let old = idempotency_keys::table.filter(idempotency_keys::created_at.le(too_old));
+    on_backend!(conn, |c| diesel::delete(old).execute(c))?;
+
+    let found: Option<KeyRow> = on_backend!(conn, |c| idempotency_keys::table
+        .find(&wanted.key)
+        .select(KeyRow::as_select())
+        .first(c)
+        .optional())?;
+    let Some(found) = found else { return Ok(None) };
+    if found.fingerprint != wanted.fingerprint {
+        return Err(RepositoryError::KeyReused.into());
+    }
+    find(conn, &rows::store_id("idempotency_keys", "store_id", &found.store_id)?)
+}
+
+fn remember(conn: &mut Conn<'_>, key: &IdempotencyKey, store: &Store) -> Answer<()> {
+    let row = KeyRow {
+        key: key.key.clone(),
+        fingerprint: key.fingerprint.clone(),
+        store_id: store.id.to_string(),
+        created_at: store.created_at.as_microsecond(),
+    };
+    on_backend!(conn, |c| diesel::insert_into(idempotency_keys::table).values(&row).execute(c))?;
+    Ok(())
+}

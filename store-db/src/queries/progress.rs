@@ -1,0 +1,94 @@
+//! The progress side: what workers write, under a claim.
+
+use diesel::prelude::*;
+use store_core::lifecycle::{Status, Store};
+use store_core::ports::{ActionInFlight, Claim, ProgressUpdate, Recorded, changes};
+
+use super::claims::held;
+use super::{Answer, erase_password, limit, row, write_event};
+use crate::backend::{Conn, on_backend};
+use crate::rows::{ProgressColumns, StoreRow, stored};
+use crate::schema::stores;
+
+/// Writes progress and its events, if epoch and generation still are these.
+pub(crate) fn record(conn: &mut Conn<'_>, claim: &Claim, generation: u64, update: &ProgressUpdate) -> Answer<Recorded> {
+    conn.write(|conn| {
+        let Some(mut store) = decided_on(conn, claim, generation)? else { return Ok(Recorded::Stale) };
+        changes::record(&mut store, update);
+        let columns = row(ProgressColumns::new(&store))?;
+        on_backend!(conn, |c| diesel::update(stores::table.find(store.id.as_str())).set(&columns).execute(c))?;
+        if update.erase_password {
+            erase_password(conn, &store.id)?;
+        }
+        for event in &update.events {
+            write_event(conn, &store, event, update.at)?;
+        }
+        Ok(Recorded::Written(store))
+    })
+}
+
+/// The store, if the claim still holds it and nothing else is wanted since.
+fn decided_on(conn: &mut Conn<'_>, claim: &Claim, generation: u64) -> Answer<Option<Store>> {
+    let row: Option<StoreRow> = on_backend!(conn, |c| stores::table
+        .filter(held!(claim))
+        .filter(stores::generation.eq(stored(generation)))
+        .select(StoreRow::as_select())
+        .first(c)
+        .optional())?;
+    Ok(row.map(Store::try_from).transpose()?)
+}
+
+/// Gives the claimed store a place, if one is free and no older store waits.
+pub(crate) fn admit(conn: &mut Conn<'_>, claim: &Claim, max_in_progress: usize) -> Answer<bool> {
+    conn.write(|conn| {
+        let mine: Option<bool> =
+            on_backend!(conn, |c| stores::table.filter(held!(claim)).select(stores::admitted).first(c).optional())?;
+        match mine {
+            None => return Ok(false),
+            Some(true) => return Ok(true),
+            Some(false) => {}
+        }
+        let admitted: i64 =
+            on_backend!(conn, |c| stores::table.filter(stores::admitted.eq(true)).count().get_result(c))?;
+        if admitted >= limit(max_in_progress) || first_in_queue(conn)?.as_deref() != Some(claim.store.as_str()) {
+            return Ok(false);
+        }
+        on_backend!(conn, |c| diesel::update(stores::table.find(claim.store.as_str()))
+            .set(stores::admitted.eq(true))
+            .execute(c))?;
+        Ok(true)
+    })
+}
+
+fn first_in_queue(conn: &mut Conn<'_>) -> QueryResult<Option<String>> {
+    on_backend!(conn, |c| stores::table
+        .filter(stores::status.eq(Status::Provisioning.as_str()).and(stores::admitted.eq(false)))
+        .order((stores::created_at, stores::id))
+        .select(stores::id)
+        .first(c)
+        .optional())
+}
+
+/// Writes an action down, if epoch and generation still are these.
+pub(crate) fn begin_action(
+    conn: &mut Conn<'_>,
+    claim: &Claim,
+    generation: u64,
+    action: &ActionInFlight,
+) -> Answer<bool> {
+    let text = row(serde_json::to_string(action))?;
+    conn.write(|conn| {
+        let mine = stores::table.filter(held!(claim)).filter(stores::generation.eq(stored(generation)));
+        let written = on_backend!(conn, |c| diesel::update(mine).set(stores::in_flight.eq(Some(&text))).execute(c))?;
+        Ok(written > 0)
+    })
+}
+
+/// Forgets the action in flight.
+pub(crate) fn end_action(conn: &mut Conn<'_>, claim: &Claim) -> Answer<()> {
+    conn.write(|conn| {
+        let mine = stores::table.filter(held!(claim));
+        on_backend!(conn, |c| diesel::update(mine).set(stores::in_flight.eq(None::<String>)).execute(c))?;
+        Ok(())
+    })
+}

@@ -1,0 +1,81 @@
+//! One reconciler for a file: an operating-system lock that ends with its process, however that ends.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{ErrorKind, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+/// The right to reconcile the stores of a database file, until it is dropped or the process ends.
+#[derive(Debug)]
+pub struct ReconcilerLock {
+    _file: File,
+}
+
+/// Why a lock can be neither taken nor found to be held.
+#[derive(Debug, thiserror::Error)]
+#[error("the lock file {} cannot be used: {source}; give its owner the right to write it, or run as that owner", path.display())]
+pub struct LockError {
+    /// The lock file, beside the database.
+    pub path: PathBuf,
+    /// What the system said.
+    pub source: std::io::Error,
+}
+
+impl ReconcilerLock {
+    /// Takes the lock of a database file. `None`: another process holds it, or this one does already.
+    pub fn try_acquire(database: &Path) -> Result<Option<Self>, LockError> {
+        let path = lock_path(database);
+        let failed = |source| LockError { path: path.clone(), source };
+        let mut file = open_or_create(&path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        }
+        record_holder(&mut file).map_err(failed)?;
+        // The file stays when the lock goes: removing it would let two processes lock two files of one name.
+        Ok(Some(Self { _file: file }))
+    }
+
+    /// The process that holds the lock of a database file, for messages; `None` if nobody does.
+    pub fn holder(database: &Path) -> Option<u32> {
+        let mut file = File::open(lock_path(database)).ok()?;
+        match file.try_lock_shared() {
+            Err(TryLockError::WouldBlock) => {}
+            Ok(()) | Err(TryLockError::Error(_)) => return None,
+        }
+        let mut text = String::new();
+        file.read_to_string(&mut text).ok()?;
+        text.trim().parse().ok()
+    }
+}
+
+/// `<database>.reconciler.lock`, the same for every path that leads to the file.
+fn lock_path(database: &Path) -> PathBuf {
+    let mut path = resolved(database).into_os_string();
+    path.push(".reconciler.lock");
+    path.into()
+}
+
+fn resolved(database: &Path) -> PathBuf {
+    if let Ok(path) = database.canonicalize() {
+        return path;
+    }
+    let absolute = std::path::absolute(database).unwrap_or_else(|_| database.to_owned());
+    match (absolute.parent().and_then(|parent| parent.canonicalize().ok()), absolute.file_name()) {
+        (Some(directory), Some(name)) => directory.join(name),
+        _ => absolute,
+    }
+}
+
+fn open_or_create(path: &Path) -> std::io::Result<File> {
+    match super::open::create_private(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => OpenOptions::new().read(true).write(true).open(path),
+        created => created,
+    }
+}
+
+fn record_holder(file: &mut File) -> std::io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    writeln!(file, "{}", std::process::id())
+}

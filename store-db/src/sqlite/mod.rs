@@ -1,0 +1,11 @@
+//! SQLite: one writer and a few readers on a file in WAL mode.
+
+mod connection;
+mod lock;
+mod open;
+
+pub use lock::{LockError, ReconcilerLock};
+pub use open::{OpenError, OpenMode};
+
+pub(crate) use connection::{Reader, Writer};
+pub(crate) use open::open;

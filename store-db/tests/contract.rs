@@ -1,0 +1,15 @@
+//! The contract suite against SQLite.
+
+use std::sync::Arc;
+
+use store_core::ports::StoreRepository;
+use store_db::{OpenMode, SqliteRepository};
+
+async fn sqlite() -> (Arc<dyn StoreRepository>, tempfile::TempDir) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("stores.db");
+    let repository = SqliteRepository::open(path, OpenMode::Create).await.expect("a new database");
+    (Arc::new(repository), directory)
+}
+
+store_core::repository_contract!(sqlite);
