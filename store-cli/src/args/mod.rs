@@ -1,0 +1,265 @@
+//! The command line.
+
+mod values;
+mod waiting;
+
+use std::path::PathBuf;
+
+use clap::builder::PossibleValuesParser;
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Args, Parser, Subcommand};
+use store_core::lifecycle::Status;
+use store_core::service::StoreRef;
+use store_core::store::{AdminEmail, AdminUsername, StoreName};
+
+use values::{engines, plans, statuses};
+pub(crate) use waiting::{WaitArgs, Waiting};
+
+use crate::output::Format;
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+#[cfg(feature = "embedded")]
+const MODES: &str = "\
+With --server (or STORE_SERVER), commands go to that server. Without it, they work on the own database and cluster, \
+configured by the same environment and .env file as the server (DATABASE_URL, KUBECONFIG, …).";
+#[cfg(not(feature = "embedded"))]
+const MODES: &str = "Commands go to the server that --server (or STORE_SERVER) names.";
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    it worked
+  1    it did not; standard error says why
+  2    the command line is wrong
+  4    the server wants to know who asks (STORE_TOKEN), or refuses
+  130  interrupted";
+
+/// Creates, shows and deletes online shops on Kubernetes.
+#[derive(Debug, Parser)]
+#[command(name = "store", version, styles = STYLES, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(after_long_help = format!("{MODES}\n\n{EXIT_CODES}"), arg_required_else_help = true)]
+#[command(disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    /// What every command takes.
+    #[command(flatten)]
+    pub(crate) global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub(crate) struct Global {
+    /// The server to talk to, such as http://localhost:5000
+    #[arg(long, global = true, env = "STORE_SERVER", value_name = "URL", hide_env_values = true)]
+    pub(crate) server: Option<String>,
+
+    /// How to print what is asked for
+    #[arg(short, long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) output: Format,
+
+    /// Ask nothing; what would be asked is an error instead
+    #[arg(long, global = true)]
+    pub(crate) no_input: bool,
+
+    /// Say nothing but data and errors
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Create a store, and see it through until it can sell
+    Create(CreateArgs),
+    /// List stores
+    #[command(visible_alias = "ls")]
+    List(ListArgs),
+    /// Show stores in detail
+    Get(GetArgs),
+    /// Delete a store with everything in it
+    #[command(visible_alias = "rm")]
+    Delete(DeleteArgs),
+    /// Try a FAILED store again
+    Retry(RetryArgs),
+    /// Show what happened to a store
+    Events(EventsArgs),
+    /// Print a store's address, and open it in a browser if there is one
+    Open(OpenArgs),
+    /// Show a store's admin login, read from the cluster with your own kubeconfig
+    #[cfg(feature = "embedded")]
+    Credentials(CredentialsArgs),
+    /// Check everything that stores need, and say how to mend what is wrong
+    Doctor,
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
+}
+
+/// `store create`
+#[derive(Debug, Args)]
+pub(crate) struct CreateArgs {
+    /// The store's name: 3 to 40 characters of a-z, 0-9 and -
+    #[arg(value_parser = values::parse::<StoreName>)]
+    pub(crate) name: StoreName,
+
+    /// The shop software
+    #[arg(short, long, value_parser = PossibleValuesParser::new(engines()))]
+    pub(crate) engine: String,
+
+    /// The size [default: small]
+    #[arg(short, long, value_parser = PossibleValuesParser::new(plans()))]
+    pub(crate) plan: Option<String>,
+
+    /// The shopkeeper's user name
+    #[arg(long, value_name = "NAME", value_parser = values::parse::<AdminUsername>)]
+    pub(crate) admin_username: AdminUsername,
+
+    /// The shopkeeper's e-mail address
+    #[arg(long, value_name = "ADDRESS", value_parser = values::parse::<AdminEmail>)]
+    pub(crate) admin_email: AdminEmail,
+
+    /// Where the password comes from.
+    #[command(flatten)]
+    pub(crate) password: PasswordArgs,
+
+    /// Whether to wait.
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
+}
+
+/// Where the shopkeeper's password comes from; never from an argument, which every process on the machine can read.
+#[derive(Debug, Clone, Args)]
+#[group(multiple = false)]
+#[command(next_help_heading = "The shopkeeper's password (asked for on a terminal)")]
+pub(crate) struct PasswordArgs {
+    /// Read it from standard input: the first line
+    #[arg(long)]
+    pub(crate) password_stdin: bool,
+
+    /// Read it from this file: the first line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) password_file: Option<PathBuf>,
+
+    /// Make one, and show it once on standard error
+    #[arg(long)]
+    pub(crate) generate_password: bool,
+}
+
+/// `store list`
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// Only stores of this status; may be repeated
+    #[arg(long, value_parser = values::parse_status, value_name = "STATUS", help = format!("Only stores of this status; may be repeated: {}", statuses()))]
+    pub(crate) status: Vec<Status>,
+
+    /// Only this shop software
+    #[arg(short, long, value_parser = PossibleValuesParser::new(engines()))]
+    pub(crate) engine: Option<String>,
+
+    /// Deleted stores too
+    #[arg(short, long)]
+    pub(crate) all: bool,
+}
+
+/// `store get`
+#[derive(Debug, Args)]
+pub(crate) struct GetArgs {
+    /// Names or ids
+    #[arg(required = true, value_name = "STORE", value_parser = values::parse_store)]
+    pub(crate) stores: Vec<StoreRef>,
+}
+
+/// `store delete`
+#[derive(Debug, Args)]
+pub(crate) struct DeleteArgs {
+    /// Names or ids
+    #[arg(required = true, value_name = "STORE", value_parser = values::parse_store)]
+    pub(crate) stores: Vec<StoreRef>,
+
+    /// Do not ask; needed where nobody can be asked
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+
+    /// Whether to wait.
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
+}
+
+/// `store retry`
+#[derive(Debug, Args)]
+pub(crate) struct RetryArgs {
+    /// Name or id
+    #[arg(value_parser = values::parse_store)]
+    pub(crate) store: StoreRef,
+
+    /// Where a new password comes from, if the old one is lost.
+    #[command(flatten)]
+    pub(crate) password: PasswordArgs,
+
+    /// Whether to wait.
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
+}
+
+/// `store events`
+#[derive(Debug, Args)]
+pub(crate) struct EventsArgs {
+    /// Name or id
+    #[arg(value_parser = values::parse_store)]
+    pub(crate) store: StoreRef,
+
+    /// Go on with what happens from now, until the store is deleted or Ctrl-C
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+}
+
+/// `store open`
+#[derive(Debug, Args)]
+pub(crate) struct OpenArgs {
+    /// Name or id
+    #[arg(value_parser = values::parse_store)]
+    pub(crate) store: StoreRef,
+
+    /// The shopkeeper's side instead of the shop
+    #[arg(long)]
+    pub(crate) admin: bool,
+
+    /// Only print the address
+    #[arg(long)]
+    pub(crate) print: bool,
+}
+
+/// `store credentials`
+#[cfg(feature = "embedded")]
+#[derive(Debug, Args)]
+pub(crate) struct CredentialsArgs {
+    /// Name or id
+    #[arg(value_parser = values::parse_store)]
+    pub(crate) store: StoreRef,
+}
+
+/// `store completions`
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,50 @@
+//! `store list` and `store get`.
+
+use store_core::lifecycle::Status;
+use store_core::service::StoreDocument;
+
+use super::Context;
+use crate::args::{GetArgs, ListArgs};
+use crate::clock;
+use crate::door::{Filter, Purpose};
+use crate::failure::Failure;
+use crate::output::{Format, details, handle};
+
+pub(super) async fn run(context: &Context, args: ListArgs) -> Result<(), Failure> {
+    let door = context.door(Purpose::Read).await?;
+    let statuses = if args.all && args.status.is_empty() { Status::ALL.to_vec() } else { args.status };
+    let list = door.list(&Filter { statuses, engine: args.engine }).await?;
+    match context.output.format {
+        Format::Json | Format::Yaml => context.output.value(&list),
+        Format::Name => list.stores.iter().try_for_each(|store| context.output.text(handle(store))),
+        Format::Table | Format::Wide if list.stores.is_empty() => {
+            context.terminal.say("There are no stores. The first one: store create NAME --engine medusa …");
+            Ok(())
+        }
+        Format::Table | Format::Wide => context.output.text(&context.output.stores(&list.stores, clock::now())),
+    }
+}
+
+pub(super) async fn get(context: &Context, args: GetArgs) -> Result<(), Failure> {
+    let door = context.door(Purpose::Read).await?;
+    let mut stores = Vec::with_capacity(args.stores.len());
+    for which in &args.stores {
+        stores.push(door.get(which).await?);
+    }
+    print(context, &stores)
+}
+
+/// One store is itself, several are a list.
+fn print(context: &Context, stores: &[StoreDocument]) -> Result<(), Failure> {
+    let output = context.output;
+    match (output.format, stores) {
+        (Format::Json | Format::Yaml, [store]) => output.value(store),
+        (Format::Json | Format::Yaml, stores) => output.value(&stores),
+        (Format::Name, stores) => stores.iter().try_for_each(|store| output.text(handle(store))),
+        (Format::Table | Format::Wide, stores) => {
+            let now = clock::now();
+            let texts: Vec<_> = stores.iter().map(|store| details(store, now, output)).collect();
+            output.text(&texts.join("\n"))
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! The commands, each written once for both doors.
+
+mod completions;
+mod create;
+mod delete;
+mod doctor;
+mod events;
+mod list;
+mod open;
+mod outcome;
+mod retry;
+
+use crate::args::{Cli, Command, Global};
+use crate::door::{self, Door, Purpose};
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::terminal::Terminal;
+
+/// What every command has at hand.
+pub(crate) struct Context {
+    global: Global,
+    terminal: Terminal,
+    output: Output,
+}
+
+impl Context {
+    async fn door(&self, purpose: Purpose) -> Result<Box<dyn Door>, Failure> {
+        door::open(&self.global, purpose, self.terminal).await
+    }
+}
+
+/// Does what the command line says.
+pub(crate) async fn run(cli: Cli, terminal: Terminal) -> Result<(), Failure> {
+    let output = Output::new(cli.global.output, terminal);
+    let context = Context { global: cli.global, terminal, output };
+    match cli.command {
+        Command::Create(args) => create::run(&context, args).await,
+        Command::List(args) => list::run(&context, args).await,
+        Command::Get(args) => list::get(&context, args).await,
+        Command::Delete(args) => delete::run(&context, args).await,
+        Command::Retry(args) => retry::run(&context, args).await,
+        Command::Events(args) => events::run(&context, args).await,
+        Command::Open(args) => open::run(&context, args).await,
+        #[cfg(feature = "embedded")]
+        Command::Credentials(_) => Err(Failure::new("not yet")),
+        Command::Doctor => doctor::run(&context).await,
+        Command::Completions(args) => completions::run(&context, &args),
+    }
+}

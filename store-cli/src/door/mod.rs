@@ -1,0 +1,105 @@
+//! The door through which commands reach stores: a server, or the own database and cluster.
+
+mod remote;
+
+use async_trait::async_trait;
+use secrecy::SecretString;
+use store_core::lifecycle::{Event, Position, Status};
+use store_core::service::{StoreDocument, StoreList, StoreRef};
+use store_core::store::{AdminEmail, AdminUsername, StoreName};
+
+use crate::args::Global;
+use crate::failure::Failure;
+use crate::terminal::Terminal;
+
+pub(crate) use remote::Remote;
+
+/// What a caller wants of the door.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To look. Makes nothing that is not there, a database least of all.
+    Read,
+    /// To change something.
+    Change,
+}
+
+/// A store that is asked for.
+pub(crate) struct NewStore {
+    /// Its name.
+    pub(crate) name: StoreName,
+    /// The shop software.
+    pub(crate) engine: String,
+    /// The size, if not the default one.
+    pub(crate) plan: Option<String>,
+    /// The shopkeeper's user name.
+    pub(crate) admin_username: AdminUsername,
+    /// The shopkeeper's e-mail address.
+    pub(crate) admin_email: AdminEmail,
+    /// The shopkeeper's password.
+    pub(crate) admin_password: SecretString,
+}
+
+/// Which stores to list.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Filter {
+    /// Only these statuses; empty: all but DELETED.
+    pub(crate) statuses: Vec<Status>,
+    /// Only this engine.
+    pub(crate) engine: Option<String>,
+}
+
+/// Who works on a store while somebody waits for it.
+pub(crate) enum Hands {
+    /// Somebody else does.
+    Others,
+    /// This process does.
+    #[cfg_attr(not(feature = "embedded"), expect(dead_code, reason = "a client of servers leaves the work to them"))]
+    Own(Box<dyn Work>),
+}
+
+/// Work that this process does on a store.
+#[async_trait]
+pub(crate) trait Work: Send {
+    /// Lets what runs come to its end; what is left is found in the database by the next run.
+    async fn stop(self: Box<Self>);
+}
+
+/// The way to the stores.
+#[async_trait]
+pub(crate) trait Door: Send + Sync {
+    /// Asks for a store. Returns as soon as the wish is durable.
+    async fn create(&self, request: &NewStore) -> Result<StoreDocument, Failure>;
+
+    /// All stores that the filter lets through, oldest first.
+    async fn list(&self, filter: &Filter) -> Result<StoreList, Failure>;
+
+    /// One store.
+    async fn get(&self, which: &StoreRef) -> Result<StoreDocument, Failure>;
+
+    /// Wants a store gone. Returns as soon as the wish is durable.
+    async fn delete(&self, id: &str) -> Result<StoreDocument, Failure>;
+
+    /// Wants another attempt, with a new password where the old one is lost.
+    async fn retry(&self, id: &str, password: Option<SecretString>) -> Result<StoreDocument, Failure>;
+
+    /// A store's history after a position, oldest first; at most a page of it.
+    async fn events(&self, id: &str, after: Position) -> Result<Vec<Event>, Failure>;
+
+    /// Sees to it that somebody works on the store.
+    async fn engage(&self, id: &str) -> Result<Hands, Failure>;
+
+    /// Returns when it is worth looking again.
+    async fn next_look(&self);
+
+    /// What becomes of work that nobody waits for any more, as a sentence.
+    fn unattended(&self) -> &'static str;
+}
+
+/// Opens the door that the arguments name.
+pub(crate) async fn open(global: &Global, purpose: Purpose, terminal: Terminal) -> Result<Box<dyn Door>, Failure> {
+    let _ = purpose;
+    match &global.server {
+        Some(server) => Ok(Box::new(Remote::new(server, terminal)?)),
+        None => Err(Failure::usage("no server named").hint("Use --server URL or set STORE_SERVER.")),
+    }
+}

@@ -1,0 +1,122 @@
+//! The terminal: who is there, messages on standard error, and questions.
+
+use std::io::{IsTerminal, Write};
+
+use anstyle::{AnsiColor, Style};
+
+use crate::args::Global;
+use crate::failure::{Exit, Failure};
+
+/// What standard input, output and error are, and how the caller wants to be talked to.
+#[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "five independent facts about the surroundings")]
+pub(crate) struct Terminal {
+    /// Whether somebody can be asked.
+    pub(crate) asks: bool,
+    /// Whether somebody reads standard output.
+    pub(crate) shows_output: bool,
+    /// Whether somebody reads standard error.
+    pub(crate) shows_messages: bool,
+    /// Whether standard output may have colours.
+    pub(crate) colours_output: bool,
+    colours_messages: bool,
+    /// Whether only data and errors are wanted.
+    pub(crate) quiet: bool,
+}
+
+impl Terminal {
+    /// Looks around.
+    pub(crate) fn detect(global: &Global) -> Self {
+        let shows_output = std::io::stdout().is_terminal();
+        let shows_messages = std::io::stderr().is_terminal();
+        Self {
+            asks: !global.no_input && std::io::stdin().is_terminal() && shows_messages,
+            shows_output,
+            shows_messages,
+            colours_output: wants_colours(shows_output),
+            colours_messages: wants_colours(shows_messages),
+            quiet: global.quiet,
+        }
+    }
+
+    /// One line on standard error, whatever happens.
+    #[expect(clippy::unused_self, reason = "all that is said goes through the terminal")]
+    pub(crate) fn line(self, line: &str) {
+        // Nobody is left to be told that standard error is closed.
+        let _ = writeln!(std::io::stderr(), "{line}");
+    }
+
+    /// One line on standard error, unless only data is wanted.
+    pub(crate) fn say(self, line: &str) {
+        if !self.quiet {
+            self.line(line);
+        }
+    }
+
+    /// What went wrong.
+    pub(crate) fn error(self, message: &str) {
+        self.line(&format!("{} {message}", self.paint("error:", AnsiColor::Red)));
+    }
+
+    /// What may go wrong.
+    pub(crate) fn warn(self, message: &str) {
+        self.line(&format!("{} {message}", self.paint("warning:", AnsiColor::Yellow)));
+    }
+
+    /// A yes-or-no question; anything but yes is no.
+    pub(crate) async fn confirm(self, question: &str) -> Result<bool, Failure> {
+        let _ = write!(std::io::stderr(), "{question} [y/N] ");
+        let _ = std::io::stderr().flush();
+        let read = tokio::task::spawn_blocking(|| {
+            let mut answer = String::new();
+            std::io::stdin().read_line(&mut answer).map(|_| answer)
+        });
+        let answer = tokio::select! {
+            answer = read => answer,
+            () = interrupted() => {
+                self.line("");
+                return Err(Failure::silent(Exit::Interrupted));
+            }
+        };
+        let answer = answer.ok().and_then(Result::ok).unwrap_or_default();
+        Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    }
+
+    fn paint(self, text: &str, colour: AnsiColor) -> String {
+        if !self.colours_messages {
+            return text.to_owned();
+        }
+        let style = Style::new().bold().fg_color(Some(colour.into()));
+        format!("{style}{text}{style:#}")
+    }
+}
+
+/// `NO_COLOR` (<https://no-color.org>) wins over `FORCE_COLOR`, which wins over what the stream is.
+fn wants_colours(is_terminal: bool) -> bool {
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    if is_set("NO_COLOR") {
+        return false;
+    }
+    if is_set("FORCE_COLOR") || is_set("CLICOLOR_FORCE") {
+        return true;
+    }
+    is_terminal && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// Returns when the caller wants an end: Ctrl-C, or `SIGTERM` where there is one.
+pub(crate) async fn interrupted() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
