@@ -1,1 +1,53 @@
-//! store-k8s
+//! Kubernetes and Helm behind the ports of `store-core`.
+//!
+//! ```no_run
+//! # use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+//! # use store_core::ports::Clock;
+//! # async fn example(clock: Arc<dyn Clock>, installation: uuid::Uuid) -> Result<(), Box<dyn std::error::Error>> {
+//! use store_k8s::{ChartSource, Cluster, ClusterConfig, HelmConfig, HelmDeployer, KubeProbe};
+//!
+//! // Libraries read no environment: the program hands its own in.
+//! let environment: BTreeMap<_, _> = std::env::vars_os().collect();
+//! let config = ClusterConfig { kubeconfig: None, context: None, environment: environment.clone() };
+//! let cluster = Cluster::connect(&config, clock).await?; // reads the kubeconfig, asks the cluster nothing
+//! let helm = HelmConfig {
+//!     binary: PathBuf::from("helm"),
+//!     state_dir: PathBuf::from("/var/lib/store-platform"),
+//!     chart: ChartSource::Embedded,
+//!     values_files: vec![PathBuf::from("values-local.yaml")],
+//!     environment,
+//!     passthrough: Vec::new(),
+//! };
+//! let deployer = HelmDeployer::new(cluster.clone(), helm, installation).await?; // impl Deployer
+//! let probe = KubeProbe::start(cluster, installation); // impl HealthProbe; watches until it is dropped
+//! # Ok(()) }
+//! ```
+//!
+//! # Rights
+//! What the control plane does with its own credentials, all of it (Helm uses the same ones, and needs besides what the
+//! chart's objects need):
+//!
+//! | verbs | on | for |
+//! |---|---|---|
+//! | get, list, watch, create, delete | `namespaces` | a namespace for each store; identity of the cluster |
+//! | get, list, create | `secrets` | the credentials Secret (metadata only is read), Helm's release record |
+//! | list, watch | `pods`, `persistentvolumeclaims`, `deployments`, `statefulsets`, `jobs`, `ingresses` | observing |
+//! | get | `persistentvolumes` | what becomes of a store's data |
+//! | list | `events` | why an object stays without pods or volume |
+//!
+//! # Environment
+//! A kubeconfig's credential plugin that the client itself runs gets our whole environment, as with every Kubernetes
+//! client; Helm, and what it runs, gets the list in `helm::environment`.
+
+mod cluster;
+mod helm;
+pub mod labels;
+#[cfg(test)]
+mod testing;
+
+pub use cluster::connect::Cluster;
+pub use cluster::kubeconfig::{ClusterConfig, ConnectError};
+pub use cluster::probe::KubeProbe;
+pub use helm::chart::{ChartError, ChartSource, Digests};
+pub use helm::deployer::{HelmConfig, HelmDeployer, HelmSetupError};
+pub use helm::version::{HelmVersion, HelmVersionError, Major};

@@ -1,0 +1,208 @@
+//! What looks wrong with a pod, a workload or a claim, and how it is said: a closed set of troubles, each with its
+//! culprit and what to do. Pure.
+
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+use kube::ResourceExt;
+use store_core::lifecycle::{Blocker, Failure, FailureCode, Gate, ObjectRef};
+use store_core::store::{Component, Engine};
+
+use super::error::shorten;
+use super::facts::Kind;
+
+/// Something that looks wrong with one object; the engine's words come in when it is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Trouble {
+    pub(crate) code: FailureCode,
+    pub(crate) component: Component,
+    pub(crate) kind: Kind,
+    pub(crate) name: String,
+    /// What happened, completing "PostgreSQL pod not ready: …".
+    pub(crate) what: String,
+    /// What Kubernetes itself said.
+    pub(crate) said: String,
+    /// How often it happened.
+    pub(crate) times: u32,
+}
+
+impl Trouble {
+    /// The failure that it would be.
+    pub(crate) fn failure(&self, engine: Engine) -> Failure {
+        let subject = match self.component {
+            Component::Database => format!("{} pod not ready", engine.database_title()),
+            Component::Setup => "Setup job did not complete".to_owned(),
+            _ => format!("{} pod not ready", engine.title()),
+        };
+        Failure::new(self.code, format!("{subject}: {}", self.what), hint(self.code))
+            .blaming(ObjectRef::new(self.kind.as_str(), &self.name))
+            .quoting(&self.said)
+    }
+
+    /// The gate that it holds up.
+    pub(crate) fn gate(&self) -> Gate {
+        match self.component {
+            Component::Database => Gate::Database,
+            Component::Setup => Gate::Setup,
+            _ => Gate::Application,
+        }
+    }
+}
+
+fn hint(code: FailureCode) -> &'static str {
+    match code {
+        FailureCode::ImagePull => {
+            "Check the image's name, that the registry can be reached from the nodes, and `imagePullSecrets`"
+        }
+        FailureCode::CrashLoop => "Look at the container's logs for why it ends",
+        FailureCode::OutOfMemory => "Give the store a larger plan, or raise the memory limit in the chart's values",
+        FailureCode::ContainerConfig => "A Secret or ConfigMap that the container names is missing or lacks a key",
+        FailureCode::Unschedulable => "Add nodes or free resources, or choose a smaller plan",
+        FailureCode::PodsRefused => "Raise the quota, or change the policy that refuses the pods",
+        FailureCode::VolumeClaim => "Check that the storage class exists, has a provisioner, and has room",
+        _ => "Look at the object's events",
+    }
+}
+
+/// What looks wrong with a pod. Nothing for one that has ended (its Job tells) or is going away, and nothing for one
+/// that only waits.
+pub(crate) fn of_pod(pod: &Pod, component: Option<Component>) -> Vec<Trouble> {
+    let (Some(component), Some(status)) = (component, pod.status.as_ref()) else { return Vec::new() };
+    let has_ended = matches!(status.phase.as_deref(), Some("Succeeded" | "Failed"));
+    if has_ended || pod.metadata.deletion_timestamp.is_some() {
+        return Vec::new();
+    }
+    let trouble = |(code, what, said, times): Finding| Trouble {
+        code,
+        component,
+        kind: Kind::Pod,
+        name: pod.name_any(),
+        what,
+        said,
+        times,
+    };
+    let containers = status.init_container_statuses.iter().flatten().chain(status.container_statuses.iter().flatten());
+    containers.filter_map(of_container).chain(unschedulable(pod)).map(trouble).collect()
+}
+
+type Finding = (FailureCode, String, String, u32);
+
+fn of_container(container: &ContainerStatus) -> Option<Finding> {
+    let state = container.state.as_ref();
+    let waiting = state.and_then(|state| state.waiting.as_ref());
+    let said = waiting.and_then(|waiting| waiting.message.clone()).unwrap_or_default();
+    let (image, name) = (&container.image, &container.name);
+    match waiting.and_then(|waiting| waiting.reason.as_deref()) {
+        Some("ErrImagePull" | "ImagePullBackOff" | "ErrImageNeverPull") => {
+            return Some((FailureCode::ImagePull, format!("its image {image} cannot be pulled"), said, 1));
+        }
+        Some("InvalidImageName") => {
+            return Some((FailureCode::ImagePull, format!("{image:?} is not the name of an image"), said, 1));
+        }
+        Some("CreateContainerConfigError" | "CreateContainerError" | "RunContainerError") => {
+            return Some((FailureCode::ContainerConfig, format!("its container {name} cannot be started"), said, 1));
+        }
+        _ => {}
+    }
+    let restarts = u32::try_from(container.restart_count).unwrap_or_default();
+    let backs_off = waiting.is_some_and(|waiting| waiting.reason.as_deref() == Some("CrashLoopBackOff"));
+    let end = [state, container.last_state.as_ref()].into_iter().flatten().find_map(|state| state.terminated.as_ref());
+    // One that never failed only waits or starts; one that is ready (or ended well, as init containers do) recovered.
+    let never_failed = restarts == 0 && !backs_off && end.is_none_or(|end| end.exit_code == 0);
+    if container.ready || never_failed {
+        return None;
+    }
+    let crashes = restarts.max(1);
+    if end.is_some_and(|end| end.reason.as_deref() == Some("OOMKilled")) {
+        let what = format!("its container {name} is killed for using more memory than its limit");
+        return Some((FailureCode::OutOfMemory, what, crash_words(container), crashes));
+    }
+    Some((FailureCode::CrashLoop, format!("its container {name} keeps crashing"), crash_words(container), crashes))
+}
+
+fn crash_words(container: &ContainerStatus) -> String {
+    let ends = [container.state.as_ref(), container.last_state.as_ref()];
+    let end = ends.into_iter().flatten().find_map(|state| state.terminated.as_ref());
+    let Some(end) = end else { return String::new() };
+    let said = end.message.as_deref().map(shorten).filter(|message| !message.is_empty());
+    let reason = end.reason.as_deref().unwrap_or("Error");
+    said.unwrap_or_else(|| format!("{reason}, exit code {}", end.exit_code))
+}
+
+fn unschedulable(pod: &Pod) -> Option<Finding> {
+    let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    let condition = conditions
+        .filter(|condition| condition.type_ == "PodScheduled" && condition.status == "False")
+        .find(|condition| condition.reason.as_deref() == Some("Unschedulable"))?;
+    let said = condition.message.clone().unwrap_or_default();
+    Some((FailureCode::Unschedulable, "no node can take it".to_owned(), said, 1))
+}
+
+/// A workload whose pods the cluster refuses to create.
+pub(crate) fn refused(component: Component, kind: Kind, name: &str, said: &str) -> Trouble {
+    let what = "the cluster refuses to create it".to_owned();
+    Trouble {
+        code: FailureCode::PodsRefused,
+        component,
+        kind,
+        name: name.to_owned(),
+        what,
+        said: said.to_owned(),
+        times: 1,
+    }
+}
+
+/// A claim for which no volume is made.
+pub(crate) fn claim_unbound(component: Component, name: &str, said: &str) -> Trouble {
+    claim(component, name, format!("its volume claim {name} is not bound"), said)
+}
+
+/// A claim whose volume is gone.
+pub(crate) fn claim_lost(component: Component, name: &str) -> Trouble {
+    claim(component, name, format!("the volume of its claim {name} is gone"), "")
+}
+
+fn claim(component: Component, name: &str, what: String, said: &str) -> Trouble {
+    let (code, kind) = (FailureCode::VolumeClaim, Kind::Claim);
+    Trouble { code, component, kind, name: name.to_owned(), what, said: said.to_owned(), times: 1 }
+}
+
+/// What holds up the removal of a namespace, by its own conditions (type and message of those that are true). The one
+/// that causes the others is named first.
+pub(crate) fn blocker<'a>(conditions: impl Iterator<Item = (&'a str, &'a str)>) -> Option<Blocker> {
+    const KNOWN: [(&str, &str, &str); 5] = [
+        (
+            "NamespaceDeletionDiscoveryFailure",
+            "an API service of the cluster does not answer",
+            "Repair or remove the APIService that is named (`kubectl get apiservices`)",
+        ),
+        (
+            "NamespaceDeletionGroupVersionParsingFailure",
+            "an API service of the cluster has a version that cannot be read",
+            "Repair or remove the APIService that is named (`kubectl get apiservices`)",
+        ),
+        (
+            "NamespaceDeletionContentFailure",
+            "some of its objects cannot be deleted",
+            "See why the objects that are named refuse to go (admission webhooks, missing rights)",
+        ),
+        (
+            "NamespaceFinalizersRemaining",
+            "objects in it wait for their finalizers",
+            "Let the controller of that finalizer finish, or remove the finalizer if it is gone for good",
+        ),
+        (
+            "NamespaceContentRemaining",
+            "objects in it are still there",
+            "They usually go by themselves; if not, look at the ones that are named",
+        ),
+    ];
+    let there: Vec<_> = conditions.collect();
+    KNOWN.iter().find_map(|(kind, what, hint)| {
+        let (_, said) = there.iter().find(|(condition, _)| condition == kind)?;
+        let message = format!("the namespace cannot go: {what} ({})", shorten(said));
+        Some(Blocker { message, hint: (*hint).to_owned() })
+    })
+}
+
+#[cfg(test)]
+#[path = "diagnosis_tests.rs"]
+mod tests;

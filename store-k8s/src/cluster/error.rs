@@ -1,0 +1,109 @@
+//! Errors of the Kubernetes API in our classes, decided here and nowhere else.
+
+use kube::Error;
+use kube::core::Status;
+use store_core::ports::{ErrorClass, PortError};
+
+/// What `error` means for whoever was `doing` this, such as "create namespace store-x".
+///
+/// Missing rights and expired credentials are transient on purpose: they park work until somebody mends them, and fail
+/// no store.
+pub(crate) fn classify(doing: &str, error: Error) -> PortError {
+    let (class, said) = match &error {
+        Error::Api(status) => (class_of(status), api_words(status)),
+        Error::Auth(auth) => (ErrorClass::Transient, auth_words(auth)),
+        Error::BuildRequest(_) | Error::HttpError(_) | Error::SerdeError(_) => {
+            (ErrorClass::Permanent, "the request or its answer has an unexpected form".to_owned())
+        }
+        other => (ErrorClass::Transient, format!("the cluster cannot be reached ({})", innermost(other))),
+    };
+    PortError::new(class, format!("cannot {doing}: {said}")).because(error)
+}
+
+/// Whether the credentials were refused: they may have been renewed since they were read.
+pub(crate) fn is_unauthorized(error: &Error) -> bool {
+    matches!(error, Error::Api(status) if status.code == 401)
+}
+
+fn class_of(status: &Status) -> ErrorClass {
+    match status.code {
+        404 => ErrorClass::NotFound,
+        409 => ErrorClass::Conflict,
+        400 | 405 | 413 | 415 | 422 => ErrorClass::Permanent,
+        _ => ErrorClass::Transient,
+    }
+}
+
+fn api_words(status: &Status) -> String {
+    let said = shorten(&status.message);
+    match status.code {
+        401 => format!("the API server does not accept the credentials ({said})"),
+        403 => format!("not allowed ({said})"),
+        429 => format!("the API server is too busy ({said})"),
+        _ => said,
+    }
+}
+
+/// A credential plugin's standard output may hold a token, so only its standard error is quoted.
+fn auth_words(error: &kube::client::AuthError) -> String {
+    match error {
+        kube::client::AuthError::AuthExecRun { cmd, out } => {
+            let said = shorten(&String::from_utf8_lossy(&out.stderr));
+            format!("the credential plugin {cmd:?} of the kubeconfig failed with {} ({said})", out.status)
+        }
+        kube::client::AuthError::AuthExecStart(cause) => {
+            format!("the credential plugin of the kubeconfig cannot be started ({cause})")
+        }
+        _ => "the kubeconfig's credentials cannot be used".to_owned(),
+    }
+}
+
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut current = error;
+    while let Some(source) = current.source() {
+        current = source;
+    }
+    shorten(&current.to_string())
+}
+
+/// One line of at most 400 characters.
+pub(crate) fn shorten(text: &str) -> String {
+    const MAX: usize = 400;
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(MAX) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn api(code: u16, message: &str) -> Error {
+        Error::Api(Status::failure(message, "").with_code(code).boxed())
+    }
+
+    #[rstest]
+    #[case(401, ErrorClass::Transient)]
+    #[case(403, ErrorClass::Transient)]
+    #[case(404, ErrorClass::NotFound)]
+    #[case(409, ErrorClass::Conflict)]
+    #[case(422, ErrorClass::Permanent)]
+    #[case(429, ErrorClass::Transient)]
+    #[case(500, ErrorClass::Transient)]
+    #[case(503, ErrorClass::Transient)]
+    #[case(504, ErrorClass::Transient)]
+    fn codes_have_classes(#[case] code: u16, #[case] class: ErrorClass) {
+        assert_eq!(classify("read it", api(code, "because")).class(), class);
+    }
+
+    #[test]
+    fn messages_name_the_act_and_the_reason_on_one_line() {
+        let error = classify("create namespace store-x", api(422, "it is\n  invalid"));
+        assert_eq!(error.to_string(), "cannot create namespace store-x: it is invalid");
+        assert_eq!(shorten(&"x ".repeat(500)).chars().count(), 401);
+    }
+}

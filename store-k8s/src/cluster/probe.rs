@@ -1,0 +1,144 @@
+//! [`KubeProbe`]: the port that reads the cluster, by watches and by fresh reads.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{Namespace, PersistentVolumeClaim, Pod};
+use k8s_openapi::api::networking::v1::Ingress;
+use kube::api::{Api, ListParams};
+use kube::core::PartialObjectMeta;
+use store_core::lifecycle::Store;
+use store_core::ports::{ChangeStream, ClusterIdentity, Freshness, HealthProbe, Observation, PortError};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use uuid::Uuid;
+
+use super::connect::{CALL, Cluster};
+use super::records::Records;
+use super::sight::{self, Sight};
+use super::{read, watch};
+use crate::labels;
+
+/// How long a watch is trusted before its kind is listed again; each watch takes up to a fifth more.
+const RESYNC: Duration = Duration::from_mins(5);
+/// How often the events of objects that do not say what is wrong are asked, and for how long they must have been so.
+const EXPLAIN_EVERY: Duration = Duration::from_secs(5);
+const EXPLAIN_AT_ONCE: usize = 4;
+const VOLUMES_AT_ONCE: usize = 8;
+const PAGE: u32 = 500;
+
+/// Reads the cluster. Its watches run until it is dropped.
+pub struct KubeProbe {
+    cluster: Cluster,
+    records: Arc<Records>,
+    sight: Arc<Sight>,
+    _tasks: JoinSet<()>,
+}
+
+impl KubeProbe {
+    /// Starts the watches of this installation's objects. Must be called within a tokio runtime; waits for nothing.
+    pub fn start(cluster: Cluster, installation: Uuid) -> Self {
+        let records = Arc::new(Records::new(installation, cluster.clock().clone()));
+        let sight = Arc::new(Sight::default());
+        let mut tasks = JoinSet::new();
+        let mut index = 0;
+        macro_rules! watch {
+            ($($kind:ty),+ $(,)?) => {$(
+                let resync = RESYNC + jitter(installation, index);
+                index += 1;
+                tasks.spawn(watch::watch::<$kind>(cluster.clone(), records.clone(), sight.clone(), resync));
+            )+};
+        }
+        watch!(Namespace, StatefulSet, Deployment, Job, Pod, PersistentVolumeClaim, Ingress);
+        debug_assert_eq!(index, super::facts::Kind::ALL.len() as u64);
+        tasks.spawn({
+            let (cluster, sight) = (cluster.clone(), sight.clone());
+            async move { sight.keep(&cluster).await }
+        });
+        tasks.spawn(explain(cluster.clone(), records.clone()));
+        Self { cluster, records, sight, _tasks: tasks }
+    }
+}
+
+/// Spreads the lists of several kinds and of several replicas; not random, but different for each.
+fn jitter(installation: Uuid, index: u64) -> Duration {
+    let seed = installation.as_u64_pair().1 ^ u64::from(std::process::id());
+    let percent = seed.wrapping_add(index.wrapping_mul(37)) % 100;
+    RESYNC / 5 * u32::try_from(percent).unwrap_or_default() / 100
+}
+
+/// Asks the events of objects that stay without pods or volume, and of no others. Only such objects cost anything.
+async fn explain(cluster: Cluster, records: Arc<Records>) {
+    let patience = jiff::SignedDuration::try_from(EXPLAIN_EVERY).unwrap_or_default();
+    loop {
+        sleep(EXPLAIN_EVERY).await;
+        let mutes = records.mutes(records.now() - patience);
+        let ask = |(store, mute)| {
+            let (cluster, records) = (&cluster, &records);
+            async move {
+                match read::explain(cluster, &store, &mute).await {
+                    Ok(trouble) => records.told(&store, &mute, trouble),
+                    Err(error) => {
+                        tracing::debug!(%store, error = &error as &dyn std::error::Error, "cannot read events");
+                    }
+                }
+            }
+        };
+        stream::iter(mutes).map(ask).buffer_unordered(EXPLAIN_AT_ONCE).collect::<()>().await;
+    }
+}
+
+#[async_trait]
+impl HealthProbe for KubeProbe {
+    async fn cluster(&self) -> Result<ClusterIdentity, PortError> {
+        sight::identify(&self.cluster, CALL).await
+    }
+
+    async fn observe(&self, store: &Store, freshness: Freshness) -> Result<Observation, PortError> {
+        match freshness {
+            Freshness::Fresh => read::observe(&self.cluster, &self.records, store).await,
+            Freshness::Cached => {
+                self.sight.check()?;
+                Ok(self.records.observe(store))
+            }
+        }
+    }
+
+    async fn existing_volumes(&self, names: &[String]) -> Result<Vec<String>, PortError> {
+        let read = |name: String| async move {
+            let volume = read::volume(&self.cluster, &name).await?;
+            Ok::<_, PortError>(volume.map(|_| name))
+        };
+        let reads = stream::iter(names.to_vec()).map(read).buffered(VOLUMES_AT_ONCE);
+        Ok(reads.try_collect::<Vec<_>>().await?.into_iter().flatten().collect())
+    }
+
+    fn changes(&self) -> ChangeStream {
+        self.records.changes.subscribe()
+    }
+
+    async fn namespaces(&self) -> Result<Vec<(String, String)>, PortError> {
+        let mut found = Vec::new();
+        let mut parameters =
+            ListParams::default().labels(&labels::select_installation(self.records.installation())).limit(PAGE);
+        loop {
+            let page = parameters.clone();
+            let request = |client| async move { Api::<Namespace>::all(client).list_metadata(&page).await };
+            let list = self.cluster.call("list the stores' namespaces", request).await?;
+            found.extend(list.items.into_iter().filter_map(labelled));
+            match list.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => parameters = parameters.continue_token(&token),
+                None => return Ok(found),
+            }
+        }
+    }
+}
+
+fn labelled(namespace: PartialObjectMeta<Namespace>) -> Option<(String, String)> {
+    let store = namespace.metadata.labels?.get(labels::STORE)?.clone();
+    Some((store, namespace.metadata.name?))
+}

@@ -1,0 +1,223 @@
+//! Fresh reads of one store: everything in its namespace, from the API server and not from its caches.
+
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{Event, Namespace, PersistentVolume, PersistentVolumeClaim, Pod, Secret};
+use k8s_openapi::api::networking::v1::Ingress;
+use kube::api::{Api, ListParams};
+use kube::core::{ObjectList, PartialObjectMeta};
+use kube::{Client, Resource};
+use serde::de::DeserializeOwned;
+use store_core::lifecycle::{Store, VolumeFate};
+use store_core::ports::{CredentialsSeen, Observation, PortError, ReleaseSeen, VolumeSeen};
+use store_core::store::StoreId;
+
+use super::connect::{CALL, Cluster, within};
+use super::diagnosis::{self, Trouble};
+use super::error::classify;
+use super::facts::{Fact, Fold, Kind};
+use super::record::{Mute, Record};
+use super::records::{Records, folded, parse_version};
+use super::secret;
+use crate::helm::release;
+use crate::labels;
+
+/// Volumes are read one by one: a list of all of a cluster's volumes costs more than the few of one store.
+const VOLUMES_AT_ONCE: usize = 8;
+/// An object may be mute for a moment, until its controller has seen it.
+const MUTE_FOR: jiff::SignedDuration = jiff::SignedDuration::from_secs(3);
+
+/// A complete read of one kind.
+struct Listed {
+    kind: Kind,
+    objects: Vec<(String, Fact, u64)>,
+    version: u64,
+}
+
+/// Reads everything of a store, folds it into its record, and says what is there.
+pub(crate) async fn observe(cluster: &Cluster, records: &Records, store: &Store) -> Result<Observation, PortError> {
+    let doing = format!("read the objects of store {}", store.id);
+    let client = cluster.client().await?;
+    let reads = within(CALL, &doing, read_all(&client, cluster, records, store)).await?;
+    let Everything { listed, foreign_namespace, credentials, release } = reads?;
+    let now = records.now();
+    let names = records.update(&store.id, |record| {
+        for Listed { kind, objects, version } in listed {
+            record.replace(kind, objects, version, records.round(kind), now);
+        }
+        record.foreign_namespace = foreign_namespace;
+        record.credentials = credentials;
+        record.release = release.clone();
+        known_volumes(record)
+    });
+    let volumes = volumes(cluster, &store.id, names).await?;
+    let mutes = records.update(&store.id, |record| record.mutes());
+    for mute in mutes.into_iter().filter(|mute| mute.since <= now - MUTE_FOR) {
+        let trouble = explain(cluster, &store.id, &mute).await?;
+        records.update(&store.id, |record| record.tell(&mute, trouble, now));
+    }
+    Ok(records.update(&store.id, |record| {
+        record.volumes = volumes;
+        // An empty record is not kept, but what was read counts for this answer.
+        (record.credentials, record.release) = (credentials, release);
+        record.foreign_namespace = foreign_namespace;
+        record.observation(store)
+    }))
+}
+
+struct Everything {
+    listed: Vec<Listed>,
+    foreign_namespace: bool,
+    credentials: CredentialsSeen,
+    release: ReleaseSeen,
+}
+
+async fn read_all(
+    client: &Client,
+    cluster: &Cluster,
+    records: &Records,
+    store: &Store,
+) -> Result<Everything, PortError> {
+    let namespace = read_namespace(client, records, store);
+    let (namespace, credentials, release, sets, deployments, jobs, pods, claims, ingresses) = tokio::try_join!(
+        namespace,
+        read_credentials(cluster, records, store),
+        read_release(client, store),
+        list::<StatefulSet>(client, records, store),
+        list::<Deployment>(client, records, store),
+        list::<Job>(client, records, store),
+        list::<Pod>(client, records, store),
+        list::<PersistentVolumeClaim>(client, records, store),
+        list::<Ingress>(client, records, store),
+    )?;
+    let (namespace, foreign_namespace) = namespace;
+    let listed = vec![namespace, sets, deployments, jobs, pods, claims, ingresses];
+    Ok(Everything { listed, foreign_namespace, credentials, release })
+}
+
+/// By a list of one name rather than a get: so that its absence, too, has a version.
+async fn read_namespace(client: &Client, records: &Records, store: &Store) -> Result<(Listed, bool), PortError> {
+    let parameters = ListParams::default().fields(&format!("metadata.name={}", store.id.namespace()));
+    let list = Api::<Namespace>::all(client.clone()).list(&parameters).await;
+    let list = list.map_err(|cause| classify(&format!("read namespace {}", store.id.namespace()), cause))?;
+    let listed = listed(&list, records, store);
+    let is_foreign = listed.objects.is_empty() && !list.items.is_empty();
+    Ok((listed, is_foreign))
+}
+
+async fn list<K>(client: &Client, records: &Records, store: &Store) -> Result<Listed, PortError>
+where
+    K: Fold + Resource<Scope = NamespaceResourceScope> + Clone + DeserializeOwned + std::fmt::Debug,
+{
+    let parameters = ListParams::default().labels(&labels::select_store(records.installation(), &store.id));
+    let list = Api::<K>::namespaced(client.clone(), &store.id.namespace()).list(&parameters).await;
+    let list = list.map_err(|cause| classify(&format!("list {}s of store {}", K::KIND.as_str(), store.id), cause))?;
+    Ok(listed(&list, records, store))
+}
+
+fn listed<K: Fold + Clone>(list: &ObjectList<K>, records: &Records, store: &Store) -> Listed {
+    Listed {
+        kind: K::KIND,
+        objects: folded(&list.items, records.installation(), &store.id),
+        version: parse_version(list.metadata.resource_version.as_deref()),
+    }
+}
+
+async fn read_credentials(cluster: &Cluster, records: &Records, store: &Store) -> Result<CredentialsSeen, PortError> {
+    let there = secret::metadata(cluster, store).await?;
+    Ok(match there {
+        None => CredentialsSeen::Absent,
+        Some(there) if labels::are_of(there.metadata.labels.as_ref(), records.installation(), &store.id) => {
+            CredentialsSeen::Ours
+        }
+        Some(_) => CredentialsSeen::Foreign,
+    })
+}
+
+async fn read_release(client: &Client, store: &Store) -> Result<ReleaseSeen, PortError> {
+    let parameters = ListParams::default().labels(&release::selector(&store.id.release()));
+    let list = Api::<Secret>::namespaced(client.clone(), &store.id.namespace()).list_metadata(&parameters).await;
+    let list = list.map_err(|cause| classify(&format!("read the release record of store {}", store.id), cause))?;
+    Ok(release::seen(
+        list.items.iter().filter_map(|secret: &PartialObjectMeta<Secret>| secret.metadata.labels.as_ref()),
+    ))
+}
+
+/// Volumes to look at: those that claims are bound to now, and those that were there at the last look.
+fn known_volumes(record: &Record) -> Vec<(String, String)> {
+    let mut names = record.bound_volumes();
+    for known in &record.volumes {
+        if !names.iter().any(|(name, _)| *name == known.name) {
+            names.push((known.name.clone(), known.claim.clone()));
+        }
+    }
+    names
+}
+
+async fn volumes(
+    cluster: &Cluster,
+    store: &StoreId,
+    names: Vec<(String, String)>,
+) -> Result<Vec<VolumeSeen>, PortError> {
+    let namespace = &store.namespace();
+    let read = |(name, claim): (String, String)| async move {
+        let volume = volume(cluster, &name).await?;
+        Ok::<_, PortError>(volume.filter(|volume| is_claimed_in(volume, namespace)).map(|volume| VolumeSeen {
+            name,
+            claim,
+            fate: fate(&volume),
+        }))
+    };
+    let reads = stream::iter(names).map(read).buffered(VOLUMES_AT_ONCE);
+    Ok(reads.try_collect::<Vec<_>>().await?.into_iter().flatten().collect())
+}
+
+/// Reads a volume.
+pub(crate) async fn volume(cluster: &Cluster, name: &str) -> Result<Option<PersistentVolume>, PortError> {
+    let request = |client| async move { Api::<PersistentVolume>::all(client).get_opt(name).await };
+    cluster.call(&format!("read volume {name}"), request).await
+}
+
+fn is_claimed_in(volume: &PersistentVolume, namespace: &str) -> bool {
+    let claim = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref());
+    claim.is_some_and(|claim| claim.namespace.as_deref() == Some(namespace))
+}
+
+fn fate(volume: &PersistentVolume) -> VolumeFate {
+    let policy = volume.spec.as_ref().and_then(|spec| spec.persistent_volume_reclaim_policy.as_deref());
+    if policy == Some("Delete") { VolumeFate::Deleted } else { VolumeFate::Retained }
+}
+
+/// Asks the events of an object that does not say itself what is wrong.
+pub(crate) async fn explain(cluster: &Cluster, store: &StoreId, mute: &Mute) -> Result<Option<Trouble>, PortError> {
+    let parameters = ListParams::default().fields(&format!("involvedObject.uid={}", mute.uid));
+    let namespace = store.namespace();
+    let events = cluster
+        .call(&format!("read events of {} {}", mute.kind.as_str(), mute.name), |client| async move {
+            Api::<Event>::namespaced(client, &namespace).list(&parameters).await
+        })
+        .await?;
+    Ok(explanation(mute, &events.items))
+}
+
+fn explanation(mute: &Mute, events: &[Event]) -> Option<Trouble> {
+    let reasons: &[&str] = match mute.kind {
+        Kind::Claim => &["ProvisioningFailed", "FailedBinding"],
+        _ => &["FailedCreate"],
+    };
+    let told = |event: &&Event| event.reason.as_deref().is_some_and(|reason| reasons.contains(&reason));
+    let when =
+        |event: &&Event| event.last_timestamp.as_ref().map(|time| time.0).or(event.event_time.as_ref().map(|t| t.0));
+    let event = events.iter().filter(told).max_by_key(when)?;
+    let said = event.message.as_deref().unwrap_or_default();
+    Some(match mute.kind {
+        Kind::Claim => diagnosis::claim_unbound(mute.component, &mute.name, said),
+        kind => diagnosis::refused(mute.component, kind, &mute.name, said),
+    })
+}
+
+#[cfg(test)]
+#[path = "read_tests.rs"]
+mod tests;

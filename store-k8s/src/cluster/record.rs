@@ -1,0 +1,314 @@
+//! The compact record of one store, folded from its objects as they arrive. Pure: the time is handed in.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use store_core::lifecycle::{Published, Store};
+use store_core::ports::{
+    CredentialsSeen, NamespaceSeen, Observation, ReleaseSeen, SetupSeen, Suspicion, VolumeSeen, WorkloadSeen,
+};
+use store_core::store::Component;
+
+use super::diagnosis::Trouble;
+use super::facts::{Fact, JobFact, Kind, NamespaceFact, PodFact};
+use super::setup;
+
+/// What is known of one store.
+#[derive(Debug, Default)]
+pub(crate) struct Record {
+    facts: BTreeMap<(Kind, String), Entry>,
+    /// For each kind, the resource version of the last complete read: older news of unknown objects is no news.
+    floors: BTreeMap<Kind, u64>,
+    /// What events told about objects that do not say themselves what is wrong.
+    told: BTreeMap<(Kind, String), Trouble>,
+    /// Since when each trouble has been seen without a break.
+    suspected: BTreeMap<Suspect, Timestamp>,
+    /// A namespace of the store's name that is not ours was found by the last fresh read.
+    pub(crate) foreign_namespace: bool,
+    /// As the last fresh read found it.
+    pub(crate) credentials: CredentialsSeen,
+    /// As the last fresh read found it.
+    pub(crate) release: ReleaseSeen,
+    /// Volumes that are or were bound to its claims and still exist, as the last fresh read found them.
+    pub(crate) volumes: Vec<VolumeSeen>,
+}
+
+/// A pod that is replaced by another of the same component with the same trouble is the same suspect.
+type Suspect = (&'static str, Component, Kind);
+
+#[derive(Debug)]
+struct Entry {
+    fact: Fact,
+    version: u64,
+    /// In which listing of its kind it was seen last.
+    round: u64,
+    /// Since when a workload is (or is not) ready; for others, when it was first seen.
+    since: Timestamp,
+}
+
+/// An object that does not say itself what is wrong: its events are asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Mute {
+    pub(crate) kind: Kind,
+    pub(crate) name: String,
+    pub(crate) uid: String,
+    pub(crate) component: Component,
+    /// When it was first seen.
+    pub(crate) since: Timestamp,
+}
+
+impl Record {
+    /// Folds an object in; whether anything that is kept changed. News that is older than what is known is dropped.
+    pub(crate) fn apply(
+        &mut self,
+        kind: Kind,
+        name: String,
+        fact: Fact,
+        version: u64,
+        round: u64,
+        now: Timestamp,
+    ) -> bool {
+        let floor = self.floors.get(&kind).copied().unwrap_or_default();
+        let changed = match self.facts.get_mut(&(kind, name.clone())) {
+            Some(entry) if version != 0 && version < entry.version => {
+                entry.round = entry.round.max(round);
+                return false;
+            }
+            Some(entry) => {
+                if is_ready(&entry.fact) != is_ready(&fact) {
+                    entry.since = now;
+                }
+                let changed = entry.fact != fact;
+                (entry.fact, entry.version, entry.round) = (fact, version, entry.round.max(round));
+                changed
+            }
+            None if version != 0 && version <= floor => return false,
+            None => {
+                self.facts.insert((kind, name), Entry { fact, version, round, since: now });
+                true
+            }
+        };
+        if changed {
+            self.suspect(now);
+        }
+        changed
+    }
+
+    /// Forgets an object that was deleted at this version; whether it was known.
+    pub(crate) fn remove(&mut self, kind: Kind, name: &str, version: u64, now: Timestamp) -> bool {
+        let key = (kind, name.to_owned());
+        let is_older = self.facts.get(&key).is_none_or(|entry| version != 0 && version < entry.version);
+        if is_older {
+            return false;
+        }
+        self.facts.remove(&key);
+        self.suspect(now);
+        true
+    }
+
+    /// Forgets the objects of a kind that a complete listing did not have; whether there were any.
+    pub(crate) fn sweep(&mut self, kind: Kind, round: u64, now: Timestamp) -> bool {
+        self.retain(now, |known, _, entry| known != kind || entry.round >= round)
+    }
+
+    /// Replaces the objects of a kind by a complete read of it, made at this version.
+    pub(crate) fn replace(
+        &mut self,
+        kind: Kind,
+        objects: Vec<(String, Fact, u64)>,
+        version: u64,
+        round: u64,
+        now: Timestamp,
+    ) -> bool {
+        let floor = self.floors.entry(kind).or_default();
+        if version < *floor {
+            // Another read was made later and came back sooner.
+            return false;
+        }
+        *floor = version;
+        let names: Vec<String> = objects.iter().map(|(name, ..)| name.clone()).collect();
+        // What a watch told of since the read was made stays.
+        let mut changed =
+            self.retain(now, |known, name, entry| known != kind || names.contains(name) || entry.version > version);
+        for (name, fact, version) in objects {
+            let is_new = !self.facts.contains_key(&(kind, name.clone()));
+            if is_new {
+                self.facts.insert((kind, name), Entry { fact, version, round, since: now });
+                changed = true;
+            } else {
+                changed |= self.apply(kind, name, fact, version, round, now);
+            }
+        }
+        if changed {
+            self.suspect(now);
+        }
+        changed
+    }
+
+    fn retain(&mut self, now: Timestamp, keep: impl Fn(Kind, &String, &Entry) -> bool) -> bool {
+        let before = self.facts.len();
+        self.facts.retain(|(kind, name), entry| keep(*kind, name, entry));
+        let changed = self.facts.len() != before;
+        if changed {
+            self.suspect(now);
+        }
+        changed
+    }
+
+    /// Whether nothing is left that a later look would need.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.facts.is_empty() && self.volumes.is_empty() && !self.foreign_namespace
+    }
+
+    /// Objects whose events should be asked for what is wrong.
+    pub(crate) fn mutes(&self) -> Vec<Mute> {
+        let mute = |((kind, name), entry): (&(Kind, String), &Entry)| {
+            let (uid, component) = match &entry.fact {
+                Fact::Workload(workload) if workload.mute => (&workload.uid, workload.component),
+                Fact::Job(job) if job.mute => (&job.uid, Component::Setup),
+                Fact::Claim(claim) if claim.pending => (&claim.uid, claim.component),
+                _ => return None,
+            };
+            Some(Mute { kind: *kind, name: name.clone(), uid: uid.clone(), component, since: entry.since })
+        };
+        self.facts.iter().filter_map(mute).collect()
+    }
+
+    /// Keeps what events told about an object, or that they tell nothing (any more).
+    pub(crate) fn tell(&mut self, mute: &Mute, trouble: Option<Trouble>, now: Timestamp) -> bool {
+        let key = (mute.kind, mute.name.clone());
+        let changed = match trouble {
+            Some(trouble) => self.told.insert(key, trouble.clone()) != Some(trouble),
+            None => self.told.remove(&key).is_some(),
+        };
+        if changed {
+            self.suspect(now);
+        }
+        changed
+    }
+
+    /// Stamps new troubles, and forgets those that are over.
+    fn suspect(&mut self, now: Timestamp) {
+        let mute: Vec<_> = self.mutes().into_iter().map(|mute| (mute.kind, mute.name)).collect();
+        self.told.retain(|key, _| mute.contains(key));
+        let current: Vec<Suspect> = self.troubles().map(suspect_of).collect();
+        self.suspected.retain(|suspect, _| current.contains(suspect));
+        for suspect in current {
+            self.suspected.entry(suspect).or_insert(now);
+        }
+    }
+
+    fn troubles(&self) -> impl Iterator<Item = &Trouble> {
+        let own = self.facts.values().flat_map(|entry| match &entry.fact {
+            Fact::Pod(pod) => pod.troubles.as_slice(),
+            Fact::Workload(workload) => workload.trouble.as_slice(),
+            Fact::Claim(claim) => claim.trouble.as_slice(),
+            Fact::Namespace(_) | Fact::Job(_) | Fact::Ingress(_) => &[],
+        });
+        own.chain(self.told.values())
+    }
+
+    /// What this record says of `store`.
+    pub(crate) fn observation(&self, store: &Store) -> Observation {
+        let leftovers = |kind: &Kind| matches!(kind, Kind::Pod | Kind::Job | Kind::StatefulSet | Kind::Deployment);
+        let leftovers = self.facts.keys().filter(|(kind, _)| leftovers(kind)).count();
+        Observation {
+            namespace: self.namespace(),
+            credentials: self.credentials,
+            release: self.release.clone(),
+            workloads: self.workloads(),
+            setup: self.setup(&store.id.setup_job(store.attempt())),
+            leftovers: u32::try_from(leftovers).unwrap_or(u32::MAX),
+            volumes: self.volumes.clone(),
+            suspicions: self.suspicions(store),
+            published: self.published(),
+        }
+    }
+
+    /// The names of the volumes that its claims are bound to, with the claim.
+    pub(crate) fn bound_volumes(&self) -> Vec<(String, String)> {
+        let bound = |((_, name), entry): (&(Kind, String), &Entry)| match &entry.fact {
+            Fact::Claim(claim) => claim.volume.clone().map(|volume| (volume, name.clone())),
+            _ => None,
+        };
+        self.facts.iter().filter_map(bound).collect()
+    }
+
+    fn namespace(&self) -> NamespaceSeen {
+        let fact = self.facts.values().find_map(|entry| match &entry.fact {
+            Fact::Namespace(namespace) => Some(namespace.clone()),
+            _ => None,
+        });
+        match fact {
+            Some(NamespaceFact { uid, terminating: true, blocker }) => NamespaceSeen::Terminating { uid, blocker },
+            Some(NamespaceFact { uid, .. }) => NamespaceSeen::Active { uid },
+            None if self.foreign_namespace => NamespaceSeen::Foreign,
+            None => NamespaceSeen::Absent,
+        }
+    }
+
+    fn workloads(&self) -> Vec<WorkloadSeen> {
+        let seen = |entry: &Entry| match &entry.fact {
+            Fact::Workload(workload) => {
+                Some(WorkloadSeen { component: workload.component, ready: workload.ready, since: entry.since })
+            }
+            _ => None,
+        };
+        self.facts.values().filter_map(seen).collect()
+    }
+
+    fn setup(&self, name: &str) -> SetupSeen {
+        let pods: Vec<&PodFact> = self.pods().filter(|pod| pod.job.as_deref() == Some(name)).collect();
+        setup::seen(name, self.job(name), &pods)
+    }
+
+    fn job(&self, name: &str) -> Option<&JobFact> {
+        match &self.facts.get(&(Kind::Job, name.to_owned()))?.fact {
+            Fact::Job(job) => Some(job),
+            _ => None,
+        }
+    }
+
+    fn pods(&self) -> impl Iterator<Item = &PodFact> {
+        self.facts.values().filter_map(|entry| match &entry.fact {
+            Fact::Pod(pod) => Some(pod),
+            _ => None,
+        })
+    }
+
+    fn suspicions(&self, store: &Store) -> Vec<Suspicion> {
+        let suspicion = |trouble: &Trouble| {
+            let since = self.suspected.get(&suspect_of(trouble)).copied()?;
+            Some(Suspicion {
+                failure: trouble.failure(store.engine),
+                gate: trouble.gate(),
+                since,
+                times: trouble.times,
+            })
+        };
+        self.troubles().filter_map(suspicion).collect()
+    }
+
+    fn published(&self) -> Published {
+        let mut addressed = self.facts.values().filter_map(|entry| match &entry.fact {
+            Fact::Ingress(ingress) => Some(ingress.addressed),
+            _ => None,
+        });
+        if addressed.any(|yes| yes) { Published::Yes } else { Published::No }
+    }
+}
+
+fn is_ready(fact: &Fact) -> Option<bool> {
+    match fact {
+        Fact::Workload(workload) => Some(workload.ready),
+        _ => None,
+    }
+}
+
+fn suspect_of(trouble: &Trouble) -> Suspect {
+    (trouble.code.as_str(), trouble.component, trouble.kind)
+}
+
+#[cfg(test)]
+#[path = "record_tests.rs"]
+mod tests;
