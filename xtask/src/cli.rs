@@ -1,11 +1,11 @@
 //! The command line of `cargo xtask`, and which module does what it asks.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 
-use crate::{cluster, images};
+use crate::{cluster, down, images, test, up};
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "Developer commands of the store platform")]
@@ -16,6 +16,12 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// From a checkout to a shop that sells: cluster, images, server, and the store `demo`
+    Up(up::UpArgs),
+    /// Take away what `up` made
+    Down(down::DownArgs),
+    /// Everything that proves this project, installing what it needs
+    Test(test::TestArgs),
     /// A real single-node Kubernetes on this machine (Linux, as root)
     Cluster(ClusterArgs),
     /// Build the container images and bring them to a cluster or a registry
@@ -68,11 +74,15 @@ enum ClusterCommand {
 }
 
 /// Parses the command line and runs the command.
-pub(crate) fn run() -> Result<()> {
+pub(crate) fn run() -> Result<ExitCode> {
     match Cli::parse().command {
+        Command::Up(args) => up::run(&args),
+        Command::Down(args) => down::run(&args),
+        Command::Test(args) => return test::run(&args),
         Command::Cluster(args) => run_cluster(args),
         Command::Images(args) => images::run(&args),
     }
+    .map(|()| ExitCode::SUCCESS)
 }
 
 fn run_cluster(args: ClusterArgs) -> Result<()> {

@@ -32,6 +32,12 @@ const CLUSTER: &[Need] = &[
 const IMAGES: &[Need] =
     &[Need { package: "buildah", file: "buildah" }, Need { package: "debootstrap", file: "debootstrap" }];
 
+const BROWSER: &[Need] = &[
+    Need { package: "chromium", file: "chromium" },
+    // The admin dashboard is read by its texts; without any font there are none.
+    Need { package: "fonts-dejavu-core", file: "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf" },
+];
+
 /// Where other distributions than Debian put the network plugins.
 const CNI_ELSEWHERE: &str = "/opt/cni/bin/bridge";
 
@@ -47,6 +53,17 @@ pub(crate) fn for_cluster() -> Result<()> {
 /// Makes sure of what images are built with where there is no Docker or Podman engine.
 pub(crate) fn for_images() -> Result<()> {
     ensure(IMAGES)
+}
+
+/// Makes sure of the browser, and of what runs its scripts.
+pub(crate) fn for_browser() -> Result<()> {
+    ensure(BROWSER)?;
+    for program in ["node", "npm"] {
+        if paths::find_program(program).is_none() {
+            bail!("the browser tests need Node 20 or newer with npm: {program} is missing (https://nodejs.org)");
+        }
+    }
+    Ok(())
 }
 
 fn ensure(needs: &[Need]) -> Result<()> {
@@ -77,7 +94,7 @@ fn missing(needs: &[Need]) -> BTreeSet<&'static str> {
 fn is_there(file: &str) -> bool {
     match file.strip_prefix('/') {
         None => paths::find_program(file).is_some(),
-        Some(_) => Path::new(file).exists() || Path::new(CNI_ELSEWHERE).exists(),
+        Some(_) => Path::new(file).exists() || (file.contains("/cni/") && Path::new(CNI_ELSEWHERE).exists()),
     }
 }
 

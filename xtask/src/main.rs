@@ -1,19 +1,24 @@
 //! `cargo xtask`: the commands that a developer runs. Each command is a module; this file only names them.
 
+mod cargo;
 mod cli;
 mod cluster;
 mod digest;
+mod down;
 mod exec;
 mod images;
 mod install;
 mod paths;
 mod progress;
+mod server;
+mod test;
+mod up;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     match cli::run() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             // The whole chain on one line; a backtrace would hide it.
             eprintln!("error: {error:#}");

@@ -11,7 +11,7 @@ mod layout;
 mod leftovers;
 mod lifecycle;
 mod network;
-mod processes;
+pub(crate) mod processes;
 mod programs;
 mod ready;
 
@@ -172,7 +172,7 @@ pub(crate) fn print_status(config: &Config) -> Result<()> {
     let settings = Settings::load(&layout)?;
     let ready = settings.as_ref().is_some_and(|settings| ready::api(&layout, settings));
     print!("alive={alive} programs={} api_ready={ready}", components::ALL.len());
-    if let Some(Settings { ports, programs }) = settings {
+    if let Some(Settings { ports, programs, .. }) = settings {
         print!(" api_port={} ingress_port={} bin={}", ports.api, ports.ingress, programs.display());
         print!(" containerd={}", layout.containerd_socket().display());
     }

@@ -125,7 +125,8 @@ pub(crate) fn ensure(target: &Target) -> Result<()> {
     Ok(())
 }
 
-fn push(registry: &str) -> Result<()> {
+/// Builds our own images and pushes them to a registry.
+pub(crate) fn push(registry: &str) -> Result<()> {
     let clock = Stopwatch::start();
     let _lock = lock()?;
     let builder = Builder::choose()?;

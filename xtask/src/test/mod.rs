@@ -1,0 +1,125 @@
+//! `cargo xtask test`: everything that proves this project, part by part, with one table at the end.
+
+mod adapters;
+mod alone;
+mod background;
+mod browser;
+mod chart;
+mod cluster_part;
+mod deny;
+mod mark;
+mod outcome;
+mod parts;
+mod session;
+mod shop;
+mod source;
+mod stream;
+mod tally;
+mod unit;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+use self::{
+    outcome::{Outcome, Row, Sum, table},
+    parts::{Part, by_name, select},
+    session::Session,
+};
+use crate::{
+    install,
+    progress::{Stopwatch, say},
+};
+
+/// Arguments of `cargo xtask test`.
+#[derive(Debug, Args)]
+pub(crate) struct TestArgs {
+    /// Run only this part, with what it needs (may be given several times)
+    #[arg(long, value_name = "PART")]
+    only: Vec<String>,
+    /// Leave this part out (may be given several times)
+    #[arg(long, value_name = "PART")]
+    skip: Vec<String>,
+    /// Name the parts and what they do
+    #[arg(long)]
+    list: bool,
+}
+
+/// Runs the command; the exit code says whether everything passed.
+pub(crate) fn run(args: &TestArgs) -> Result<ExitCode> {
+    if args.list {
+        for part in parts::ALL {
+            println!("{:<10}{}", part.name, part.about);
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    for name in args.only.iter().chain(&args.skip) {
+        if by_name(name).is_none() {
+            let names: Vec<&str> = parts::ALL.iter().map(|part| part.name).collect();
+            bail!("there is no part {name}; the parts are: {}", names.join(", "));
+        }
+    }
+    let selected = select(&args.only, &args.skip);
+    let clock = Stopwatch::start();
+    install(&selected)?;
+    let mut session = Session::begin(&selected)?;
+    let mut rows = run_parts(&selected, &mut session, clock);
+    session.end();
+    forgive(&mut rows, &session);
+    Ok(report(&rows))
+}
+
+/// Before anything else, so that a machine that lacks something says so within seconds.
+fn install(selected: &[&Part]) -> Result<()> {
+    if selected.iter().any(|part| part.installs.cluster) {
+        install::for_cluster()?;
+    }
+    if selected.iter().any(|part| part.installs.browser) {
+        install::for_browser()?;
+    }
+    Ok(())
+}
+
+fn run_parts(selected: &[&'static Part], session: &mut Session, total: Stopwatch) -> Vec<Row> {
+    let mut rows: Vec<Row> = Vec::new();
+    for (index, part) in selected.iter().enumerate() {
+        let minutes = total.elapsed().as_secs_f64() / 60.0;
+        say(format!(
+            "\n== {} ({} of {}, {minutes:.1} min so far): {}",
+            part.name,
+            index + 1,
+            selected.len(),
+            part.about
+        ));
+        let clock = Stopwatch::start();
+        let outcome = match unmet(part, &rows) {
+            Some(needed) => Outcome::failed(format!("needs {needed}, which failed")),
+            None => session.run(part),
+        };
+        let verdict = if outcome.failed.is_empty() { "passed" } else { "FAILED" };
+        say(format!("== {}: {verdict} in {} s", part.name, clock.seconds()));
+        rows.push(Row { part: part.name, took: clock.elapsed(), outcome });
+    }
+    rows
+}
+
+/// What the part needs and did not pass.
+fn unmet(part: &Part, rows: &[Row]) -> Option<&'static str> {
+    let failed = |name: &str| rows.iter().any(|row| row.part == name && !row.outcome.failed.is_empty());
+    part.needs.iter().copied().find(|name| failed(name))
+}
+
+/// A test that the unit part had to leave out was not skipped where a later part ran it.
+fn forgive(rows: &mut [Row], session: &Session) {
+    for row in rows {
+        row.outcome.skipped.retain(|skip| !session.has_run(&skip.what));
+    }
+}
+
+fn report(rows: &[Row]) -> ExitCode {
+    let sum = Sum::of(rows);
+    println!("\n{}", table(rows));
+    println!("{} passed, {} failed, {} skipped", sum.passed, sum.failed, sum.skipped);
+    if sum.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

@@ -1,0 +1,142 @@
+//! The parts, in the order in which they run. A new part is one more entry.
+
+use std::time::Instant;
+
+use anyhow::Result;
+
+use super::{adapters, alone, chart, cluster_part, deny, outcome::Outcome, session::Session, shop, source, unit};
+
+/// What a part needs from the machine beside Rust.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Installs {
+    /// The packages of the local cluster, and Go.
+    pub(crate) cluster: bool,
+    /// Chromium and Node.
+    pub(crate) browser: bool,
+}
+
+/// One part of the tests.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    /// Parts that must have passed before.
+    pub(crate) needs: &'static [&'static str],
+    pub(crate) installs: Installs,
+    /// Its deadline.
+    pub(crate) minutes: u64,
+    pub(crate) run: fn(&mut Session, Instant) -> Result<Outcome>,
+}
+
+const NOTHING: Installs = Installs { cluster: false, browser: false };
+const CLUSTER: Installs = Installs { cluster: true, browser: false };
+const EVERYTHING: Installs = Installs { cluster: true, browser: true };
+
+/// All parts.
+pub(crate) const ALL: &[Part] = &[
+    Part { name: "format", about: "cargo fmt --check", needs: &[], installs: NOTHING, minutes: 2, run: source::format },
+    Part {
+        name: "lint",
+        about: "clippy on every target and feature, warnings are errors",
+        needs: &[],
+        installs: NOTHING,
+        minutes: 20,
+        run: source::lint,
+    },
+    Part {
+        name: "alone",
+        about: "each crate by itself, and that the domain knows no adapter",
+        needs: &[],
+        installs: NOTHING,
+        minutes: 20,
+        run: alone::run,
+    },
+    Part {
+        name: "deny",
+        about: "licences, bans, sources and advisories of the dependencies",
+        needs: &[],
+        installs: NOTHING,
+        minutes: 20,
+        run: deny::run,
+    },
+    Part {
+        name: "unit",
+        about: "all tests, doc tests and examples that need nothing",
+        needs: &[],
+        installs: NOTHING,
+        minutes: 25,
+        run: unit::run,
+    },
+    Part {
+        name: "cluster",
+        about: "the local cluster runs, has the images and accepts the chart's objects",
+        needs: &[],
+        installs: CLUSTER,
+        minutes: 40,
+        run: cluster_part::run,
+    },
+    Part {
+        name: "chart",
+        about: "the chart rendered by both majors of Helm, and its schema",
+        needs: &[],
+        installs: CLUSTER,
+        minutes: 25,
+        run: chart::run,
+    },
+    Part {
+        name: "adapters",
+        about: "the adapters against the real API server with real Helm",
+        needs: &["cluster"],
+        installs: CLUSTER,
+        minutes: 20,
+        run: adapters::run,
+    },
+    Part {
+        name: "shop",
+        about: "the programs on the cluster: real shops, orders, crashes, deletion",
+        needs: &["cluster"],
+        installs: EVERYTHING,
+        minutes: 40,
+        run: shop::run,
+    },
+];
+
+/// The part of this name.
+pub(crate) fn by_name(name: &str) -> Option<&'static Part> {
+    ALL.iter().find(|part| part.name == name)
+}
+
+/// The parts to run: all, or those asked for with what they need, without those left out.
+pub(crate) fn select(only: &[String], skip: &[String]) -> Vec<&'static Part> {
+    let named = |list: &[String], name: &str| list.iter().any(|entry| entry == name);
+    let asked: Vec<&Part> = ALL.iter().filter(|part| only.is_empty() || named(only, part.name)).collect();
+    let needed = |name: &str| asked.iter().any(|part| part.name == name || part.needs.contains(&name));
+    ALL.iter().filter(|part| needed(part.name) && !named(skip, part.name)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(only: &[&str], skip: &[&str]) -> Vec<&'static str> {
+        let owned = |list: &[&str]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
+        select(&owned(only), &owned(skip)).iter().map(|part| part.name).collect()
+    }
+
+    #[test]
+    fn a_part_brings_what_it_needs() {
+        assert_eq!(names(&["shop"], &[]), ["cluster", "shop"]);
+        assert_eq!(names(&["format"], &[]), ["format"]);
+        assert_eq!(names(&[], &[]).len(), ALL.len());
+        assert!(!names(&[], &["deny"]).contains(&"deny"));
+    }
+
+    #[test]
+    fn what_is_needed_comes_before() {
+        for (index, part) in ALL.iter().enumerate() {
+            for need in part.needs {
+                assert!(ALL[..index].iter().any(|earlier| earlier.name == *need), "{} needs {need}", part.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! The programs on the local cluster, from outside: shops for real, as the package `e2e` writes them down.
+
+use std::{env, path::Path, time::Instant};
+
+use anyhow::{Result, bail};
+
+use super::{browser, outcome::Outcome, session::Session, unit};
+use crate::cargo::{self, Profile};
+
+/// Each shop takes a core while it starts; more at once would only measure the machine.
+const AT_ONCE: &str = "--test-threads=2";
+
+/// Builds the programs and runs the ignored tests of `e2e`.
+pub(crate) fn run(session: &mut Session, deadline: Instant) -> Result<Outcome> {
+    let cluster = session.cluster()?;
+    session.must("building the programs", cargo::build_programs(Profile::Debug)?, deadline)?;
+    let mut examples = cargo::command()?;
+    examples.args(["build", "--locked", "--package", "examples", "--all-targets"]);
+    session.must("building the examples", examples, deadline)?;
+    let programs = cargo::programs(Profile::Debug)?;
+    let example = cargo::target_directory()?.join("debug/embed");
+    if !example.is_file() {
+        bail!("the example {} was not built", example.display());
+    }
+    let browser = browser::ensure(session, deadline)?;
+    let bin = |name: &str| cluster.bin_dir.join(name);
+    let (kubectl, helm, helm_3) = (bin("kubectl"), bin("helm"), bin("helm3"));
+    let (xtask, port) = (env::current_exe()?, cluster.ingress_port.to_string());
+    let environment = [
+        ("STORE_TEST_KUBECONFIG", cluster.kubeconfig.as_path()),
+        ("STORE_TEST_KUBECTL", &kubectl),
+        ("STORE_TEST_HELM", &helm),
+        ("STORE_TEST_HELM3", &helm_3),
+        ("STORE_TEST_INGRESS_PORT", Path::new(&port)),
+        ("STORE_TEST_SERVER_BIN", &programs.server),
+        ("STORE_TEST_CLI_BIN", &programs.cli),
+        ("STORE_TEST_EXAMPLE_BIN", &example),
+        ("STORE_TEST_XTASK_BIN", &xtask),
+        ("STORE_TEST_BROWSER_DIR", &browser),
+    ];
+    unit::run_ignored(session, "e2e", &[AT_ONCE], &environment, deadline)
+}
