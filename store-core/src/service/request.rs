@@ -14,27 +14,36 @@ const IDEMPOTENCY_KEY_MAX: usize = 255;
 
 /// A request for a store. Everything but the plan is required; unknown fields are refused.
 #[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CreateStore {
     /// 3 to 40 characters of a-z, 0-9 and -.
+    #[cfg_attr(feature = "openapi", schema(required, value_type = String, min_length = 3, max_length = 40, pattern = "^[a-z0-9][-a-z0-9]*[a-z0-9]$", example = "mystore"))]
     pub name: Option<String>,
     /// The shop software.
+    #[cfg_attr(feature = "openapi", schema(required, value_type = crate::store::Engine))]
     pub engine: Option<String>,
     /// The admin's user name.
+    #[cfg_attr(feature = "openapi", schema(required, value_type = String, example = "storeadmin"))]
     pub admin_username: Option<String>,
     /// The admin's e-mail address.
+    #[cfg_attr(feature = "openapi", schema(required, value_type = String, format = Email, example = "admin@mystore.com"))]
     pub admin_email: Option<String>,
     /// The admin's password, at least 8 characters.
+    #[cfg_attr(feature = "openapi", schema(required, value_type = String, format = Password, min_length = 8))]
     pub admin_password: Option<SecretString>,
     /// `small` if absent.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::store::Plan>))]
     pub plan: Option<String>,
 }
 
 /// A request for another attempt.
 #[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RetryStore {
     /// A new admin password, where the old one is gone.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = Password, min_length = 8))]
     pub admin_password: Option<SecretString>,
 }
 
