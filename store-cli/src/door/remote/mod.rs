@@ -131,7 +131,7 @@ impl Door for Remote {
     }
 
     async fn events(&self, id: &str, after: Position) -> Result<Vec<Event>, Failure> {
-        let call = Call::get(&["stores", id, "events"]).query("page_token", &after.to_string());
+        let call = Call::get(&["stores", id, "events"]).query("after", &after.to_string());
         let page: EventPage = self.client.send(call).await?;
         Ok(page.events)
     }
