@@ -133,14 +133,22 @@ async function markDone(client) {
   await client.query("INSERT INTO store_platform.setup (version) VALUES ($1) ON CONFLICT DO NOTHING", [VERSION]);
 }
 
-/** The publishable key goes to the verification, which has no access to the database. */
+/** What the verification, which has no access to the database, needs to know. */
 async function handOver(client) {
-  const { rows } = await client.query(
+  const keys = await client.query(
     `SELECT token FROM api_key WHERE type = 'publishable' AND deleted_at IS NULL
      AND (revoked_at IS NULL OR revoked_at > now()) ORDER BY created_at LIMIT 1`,
   );
-  const key = rows[0]?.token ?? null;
-  writeFileSync(process.env.HANDOVER ?? "/handover/setup.json", JSON.stringify({ publishable_api_key: key }));
+  if (keys.rows.length === 0) {
+    throw new Error("the store has no publishable API key: make one in the shop's administration");
+  }
+  const products = await client.query(
+    "SELECT count(*)::int AS published FROM product WHERE status = 'published' AND deleted_at IS NULL",
+  );
+  writeFileSync(
+    process.env.HANDOVER ?? "/handover/setup.json",
+    JSON.stringify({ key: keys.rows[0].token, published: products.rows[0].published }),
+  );
 }
 
 run(main);

@@ -160,9 +160,10 @@ async function newPublishableKey(container: MedusaContainer): Promise<{ id: stri
 }
 
 async function createProducts(container: MedusaContainer, channel: string, profile: string): Promise<void> {
-  await createProductsWorkflow(container).run({
-    input: { products: CATALOGUE.map((item) => toProduct(item, channel, profile)) },
-  });
+  // One by one, the first one last: lists show the newest first.
+  for (const item of [...CATALOGUE].reverse()) {
+    await createProductsWorkflow(container).run({ input: { products: [toProduct(item, channel, profile)] } });
+  }
 }
 
 function toProduct(item: Item, channel: string, profile: string) {

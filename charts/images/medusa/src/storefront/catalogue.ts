@@ -27,6 +27,7 @@ const PRODUCT_FIELDS = [
   "subtitle",
   "description",
   "thumbnail",
+  "sales_channels.id",
   "options.title",
   "options.values.value",
   "variants.id",
@@ -43,6 +44,7 @@ interface Product {
   subtitle?: string | null;
   description?: string | null;
   thumbnail?: string | null;
+  sales_channels?: ({ id: string } | null)[];
   options?: { values?: { value: string }[] }[];
   variants?: { calculated_price?: { calculated_amount?: number | null } | null }[];
 }
@@ -50,14 +52,15 @@ interface Product {
 export async function loadShop(scope: MedusaContainer, publicUrl: string): Promise<Shop> {
   const query = scope.resolve(ContainerRegistrationKeys.QUERY);
   const [stores, regions] = await Promise.all([
-    query.graph({ entity: "store", fields: ["name"] }),
+    query.graph({ entity: "store", fields: ["name", "default_sales_channel_id"] }),
     query.graph({ entity: "region", fields: ["id", "currency_code"], pagination: { take: 1, order: { created_at: "ASC" } } }),
   ]);
   const region: Region | undefined = regions.data[0];
+  const store = stores.data[0];
   const products = await loadProducts(query, region);
   return {
-    name: stores.data[0]?.name ?? "Store",
-    cards: products.map((product) => toCard(product, region, publicUrl)),
+    name: store?.name ?? "Store",
+    cards: products.filter((product) => isOnSale(product, store?.default_sales_channel_id)).map((product) => toCard(product, region, publicUrl)),
   };
 }
 
@@ -71,10 +74,15 @@ async function loadProducts(query: any, region: Region | undefined): Promise<Pro
     entity: "product",
     fields,
     filters: { status: ProductStatus.PUBLISHED },
-    pagination: { take: PAGE_SIZE, order: { created_at: "ASC" } },
+    pagination: { take: PAGE_SIZE, order: { created_at: "DESC" } },
     context,
   });
   return data;
+}
+
+/** Products of other sales channels (a wholesale list, say) are not for this page. */
+function isOnSale(product: Product, channel: string | null | undefined): boolean {
+  return !channel || (product.sales_channels ?? []).some((other) => other?.id === channel);
 }
 
 function toCard(product: Product, region: Region | undefined, publicUrl: string): Card {

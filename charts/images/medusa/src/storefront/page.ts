@@ -19,7 +19,7 @@ h1 { font: 500 clamp(2rem, 5vw, 3.1rem)/1.12 Georgia, "Iowan Old Style", "Times 
 .lead { color: var(--soft); font-size: 1.1rem; margin: 0 0 40px; max-width: 46ch; }
 .grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(240px, 1fr)); gap: 28px; list-style: none; margin: 0; padding: 0 0 72px; }
 .card { display: flex; flex-direction: column; height: 100%; background: var(--card); border: 1px solid var(--line); border-radius: 16px; overflow: hidden; }
-.picture { display: block; width: 100%; aspect-ratio: 1; object-fit: cover; background: #f1ece4; }
+.picture { display: block; width: 100%; height: auto; aspect-ratio: 1; object-fit: cover; background: #f1ece4; }
 .text { display: flex; flex-direction: column; flex: 1; padding: 18px 20px 20px; }
 h2 { font: 600 1.1rem/1.3 Georgia, "Iowan Old Style", "Times New Roman", serif; margin: 0; overflow-wrap: anywhere; }
 .subtitle { color: var(--soft); font-size: .9rem; margin: 2px 0 10px; }
