@@ -20,11 +20,9 @@ pub(crate) const PAUSE_IMAGE: &str = "docker.io/library/pause:local";
 /// Pods on the node; below the number of addresses in its range.
 const MAX_PODS: u32 = 240;
 
-/// Writes all files.
-pub(crate) fn write(layout: &Layout, settings: &Settings) -> Result<()> {
-    let cni = layout.config("cni");
-    fs::create_dir_all(&cni)?;
-    let files = [
+/// All files: name and text.
+pub(crate) fn files(layout: &Layout, settings: &Settings) -> Vec<(&'static str, String)> {
+    vec![
         ("containerd.toml", containerd(layout)),
         ("cni/10-store-platform.conflist", network(layout)),
         ("kubelet.json", kubelet(layout, settings)),
@@ -32,8 +30,13 @@ pub(crate) fn write(layout: &Layout, settings: &Settings) -> Result<()> {
         ("Corefile", corefile(layout, settings)),
         // Pods of the cluster's own DNS get their resolver from the kubelet; the machine's is none of their business.
         ("resolv.conf", format!("nameserver {NODE_ADDRESS}\n")),
-    ];
-    for (name, text) in files {
+    ]
+}
+
+/// Writes all files.
+pub(crate) fn write(layout: &Layout, settings: &Settings) -> Result<()> {
+    fs::create_dir_all(layout.config("cni"))?;
+    for (name, text) in files(layout, settings) {
         let path = layout.config(name);
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
     }

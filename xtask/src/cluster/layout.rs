@@ -131,6 +131,9 @@ impl Layout {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Settings {
     pub(crate) programs: PathBuf,
+    /// Digest of the configuration that the programs were started with.
+    #[serde(default)]
+    pub(crate) recipe: String,
     pub(crate) ports: Ports,
 }
 

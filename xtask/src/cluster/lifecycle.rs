@@ -21,7 +21,7 @@ use super::{
     processes::{self, Health},
     ready,
 };
-use crate::{exec, images, progress::say};
+use crate::{digest, exec, images, progress::say};
 
 const GRACE: Duration = Duration::from_secs(5);
 /// How long one program may take to become ready, on a machine that does other things too.
@@ -32,7 +32,7 @@ const NODE_PATIENCE: Duration = Duration::from_secs(90);
 pub(crate) fn up(layout: &Layout, programs: PathBuf, http_port: Option<u16>) -> Result<Settings> {
     let recorded = Settings::load(layout)?;
     if let Some(settings) = &recorded
-        && is_current(settings, &programs, http_port)
+        && is_current(layout, settings, &programs, http_port)
         && is_whole(layout, settings)
     {
         say("the local cluster already runs");
@@ -40,7 +40,9 @@ pub(crate) fn up(layout: &Layout, programs: PathBuf, http_port: Option<u16>) -> 
     }
     let settings = match recorded {
         // Pods outlive each of these two alone: the other one, started again, finds them.
-        Some(settings) if any_lives(layout, &[CONTAINERD, KUBELET]) && is_current(&settings, &programs, http_port) => {
+        Some(settings)
+            if any_lives(layout, &[CONTAINERD, KUBELET]) && is_current(layout, &settings, &programs, http_port) =>
+        {
             say("repairing the local cluster");
             settings
         }
@@ -57,8 +59,18 @@ pub(crate) fn up(layout: &Layout, programs: PathBuf, http_port: Option<u16>) -> 
     Ok(settings)
 }
 
-fn is_current(settings: &Settings, programs: &Path, http_port: Option<u16>) -> bool {
-    settings.programs == programs && http_port.is_none_or(|port| port == settings.ports.ingress)
+/// Whether the cluster was started as this version of the commands would start it.
+fn is_current(layout: &Layout, settings: &Settings, programs: &Path, http_port: Option<u16>) -> bool {
+    settings.programs == programs
+        && settings.recipe == recipe(layout, settings)
+        && http_port.is_none_or(|port| port == settings.ports.ingress)
+}
+
+/// The digest of every configuration file and argument.
+fn recipe(layout: &Layout, settings: &Settings) -> String {
+    let files = configs::files(layout, settings).into_iter().map(|(_, text)| text);
+    let arguments = ALL.iter().flat_map(|name| components::component(name, layout, settings).args);
+    digest::of(files.chain(arguments).collect::<Vec<_>>().join("\0").as_bytes())
 }
 
 fn is_whole(layout: &Layout, settings: &Settings) -> bool {
@@ -81,7 +93,8 @@ fn choose(layout: &Layout, old: Option<Settings>, programs: PathBuf, http_port: 
     layout.create()?;
     network::refuse_a_second_kubelet()?;
     let ports = network::choose_ports(old.map(|settings| settings.ports).as_ref(), http_port)?;
-    let settings = Settings { programs, ports };
+    let mut settings = Settings { programs, ports, recipe: String::new() };
+    settings.recipe = recipe(layout, &settings);
     settings.save(layout)?;
     Ok(settings)
 }

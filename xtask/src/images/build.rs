@@ -122,7 +122,7 @@ fn remove_older(recipe: &Recipe, newest: &Path) -> Result<()> {
 
 /// What the build is doing now, cut to a line's length.
 fn last_step(log: &Path) -> String {
-    let text = exec::tail(log);
+    let text = String::from_utf8_lossy(&fs::read(log).unwrap_or_default()).into_owned();
     let step = text.lines().rev().find(|line| line.contains("STEP") || line.starts_with('#'));
     step.map(|line| line.chars().take(90).collect()).unwrap_or_default()
 }

@@ -10,10 +10,13 @@ use anyhow::{Result, bail};
 use rustix::process::{Resource, geteuid, getrlimit};
 
 use super::{base, own_certificates};
-use crate::{exec, install, paths};
+use crate::{exec, install, paths, progress::say};
 
 /// Where Debian keeps the certificates that it trusts; the Dockerfiles point npm there.
 const CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
+
+/// About five builds of everything that we build.
+const MOST_LAYERS: usize = 250;
 
 /// A program that builds images from Dockerfiles.
 #[derive(Debug, Clone)]
@@ -136,8 +139,19 @@ impl Buildah {
         exec::succeeds(self.command().args(["inspect", "--type", "image", name]))
     }
 
+    /// Every change of a Dockerfile or its context leaves the layers of the version before behind.
+    fn bound_storage(&self) -> Result<()> {
+        let layers = exec::capture(self.command().args(["images", "--all", "--quiet"]))?.lines().count();
+        if layers > MOST_LAYERS {
+            say(format!("deleting the layers of earlier builds ({layers}): this build starts afresh"));
+            exec::capture(self.command().args(["rmi", "--prune", "--force"]))?;
+        }
+        Ok(())
+    }
+
     fn build(&self, name: &str) -> Result<Command> {
         base::ensure(self)?;
+        self.bound_storage()?;
         let mut command = self.command();
         command.args(["bud", "--isolation", "chroot", "--network", "host", "--pull-never", "--layers"]);
         command.args(["--tag", name, "--build-arg", &format!("BASE={}", base::NAME)]);
