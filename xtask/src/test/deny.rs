@@ -27,12 +27,12 @@ fn advisories(session: &Session, program: &PathBuf, deadline: Instant, outcome: 
     fetch.args(["fetch", "db"]);
     let mut said = String::new();
     let fetched = session.shown(fetch, deadline, |line| {
-        if said.is_empty() && line.contains("error") {
-            line.clone_into(&mut said);
+        if !line.trim().is_empty() {
+            line.trim().clone_into(&mut said);
         }
     })?;
     if !fetched.success() {
-        outcome.skip("advisories", &format!("their database cannot be reached from here: {}", said.trim()));
+        outcome.skip("advisories", &format!("their database cannot be reached from here: {said}"));
         return Ok(());
     }
     let mut check = deny(program)?;
