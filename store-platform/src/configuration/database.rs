@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use store_db::DatabaseUrl;
+
 use super::lookup::{Found, Lookup};
 
 /// The file of the default database, in the state directory.
 const DEFAULT_FILE: &str = "store_platform.db";
-const ALLOWED: &str = "sqlite:///relative.db, sqlite:////absolute/file.db, or a plain path";
 /// A file that holds a URL holds little else.
 const URL_FILE_MAX: usize = 4096;
 
@@ -75,61 +76,10 @@ fn from_file(lookup: &mut Lookup, named: &Found) -> Option<PathBuf> {
 }
 
 fn parse(lookup: &mut Lookup, variable: &'static str, found: &Found) -> Option<PathBuf> {
-    match sqlite_path(&found.text) {
-        Ok(path) => Some(lookup.base(found.origin).join(path)),
-        Err(allowed) => {
-            lookup.refuse(variable, found, &allowed);
-            None
-        }
+    match DatabaseUrl::parse(&found.text, lookup.base(found.origin)) {
+        Ok(DatabaseUrl::Sqlite(file)) => return Some(file),
+        Ok(_) => lookup.refuse(variable, found, "a SQLite database"),
+        Err(error) => lookup.refuse(variable, found, &format!("a SQLite file: {error}")),
     }
-}
-
-/// The path of a database URL: SQLAlchemy's form, where three slashes are relative and four absolute.
-fn sqlite_path(url: &str) -> Result<PathBuf, String> {
-    let refuse = |why: &str| Err(format!("{ALLOWED}; {why}"));
-    let path = match url.split_once("://") {
-        Some(("sqlite", rest)) => match rest.strip_prefix('/') {
-            Some(path) => path,
-            None => return refuse("after sqlite:// comes a third slash, because SQLite has no host"),
-        },
-        Some(("postgres" | "postgresql", _)) => return refuse("PostgreSQL is not supported yet"),
-        Some(_) => return refuse("this scheme is not known"),
-        None => url,
-    };
-    if path.is_empty() || path.ends_with('/') {
-        return refuse("this names no file");
-    }
-    if path.contains('?') || path.contains(":memory:") {
-        return refuse("parameters and databases in memory are not supported");
-    }
-    Ok(PathBuf::from(path))
-}
-
-#[cfg(test)]
-mod tests {
-    use rstest::rstest;
-
-    use super::*;
-
-    #[rstest]
-    #[case("sqlite:///store_platform.db", "store_platform.db")]
-    #[case("sqlite:////var/lib/store.db", "/var/lib/store.db")]
-    #[case("data/store.db", "data/store.db")]
-    #[case("/var/lib/store.db", "/var/lib/store.db")]
-    fn urls_name_files(#[case] url: &str, #[case] path: &str) {
-        assert_eq!(sqlite_path(url).unwrap(), PathBuf::from(path));
-    }
-
-    #[rstest]
-    #[case("sqlite://store.db", "third slash")]
-    #[case("sqlite:///", "names no file")]
-    #[case("sqlite:///:memory:", "in memory")]
-    #[case("sqlite:///a.db?mode=ro", "parameters")]
-    #[case("postgresql://u:p@h/db", "PostgreSQL is not supported yet")]
-    #[case("postgressql://u:p@h/db", "not known")]
-    fn others_are_refused_with_the_reason(#[case] url: &str, #[case] why: &str) {
-        let error = sqlite_path(url).unwrap_err();
-        assert!(error.contains(why), "{error}");
-        assert!(!error.contains("u:p"), "{error}");
-    }
+    None
 }

@@ -1,0 +1,158 @@
+//! JSON bodies: bounded in size and time, an object of known text fields, with everything that is wrong named at once.
+//!
+//! Errors never quote a value: it may be a password.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::Request;
+use axum::http::{HeaderMap, header};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::Value;
+use serde_json::error::Category;
+use store_core::service::FieldError;
+
+use crate::problem::{Kind, Refusal};
+
+/// No body may be larger.
+pub(crate) const BODY_MAX: usize = 64 * 1024;
+/// A body has to arrive within this time.
+const BODY_DEADLINE: Duration = Duration::from_secs(15);
+
+/// The text fields of a body.
+pub(crate) type Texts = BTreeMap<String, String>;
+
+/// Whether a request may come without a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Presence {
+    Required,
+    Optional,
+}
+
+/// Reads a body whose fields are all texts. `null` counts as absent.
+pub(crate) async fn texts(request: Request, known: &[&str], presence: Presence) -> Result<Texts, Refusal> {
+    let (parts, body) = request.into_parts();
+    let bytes = read(body).await?;
+    if bytes.is_empty() && presence == Presence::Optional {
+        return Ok(Texts::new());
+    }
+    check_media_type(&parts.headers)?;
+    let members = parse(&bytes)?;
+    sort_out(members, known)
+}
+
+async fn read(body: Body) -> Result<Bytes, Refusal> {
+    let too_large = || Refusal::new(Kind::BodyTooLarge, format!("the body may have at most {BODY_MAX} bytes"));
+    let too_slow = || {
+        let seconds = BODY_DEADLINE.as_secs();
+        Refusal::new(Kind::TooSlow, format!("the body did not arrive within {seconds} s"))
+            .with_header(header::CONNECTION, "close")
+    };
+    match tokio::time::timeout(BODY_DEADLINE, to_bytes(body, BODY_MAX)).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(error)) if is_length_limit(&error) => Err(too_large()),
+        Ok(Err(_)) => Err(Refusal::new(Kind::MalformedBody, "the body broke off")),
+        Err(_) => Err(too_slow()),
+    }
+}
+
+fn is_length_limit(error: &axum::Error) -> bool {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if error.is::<http_body_util::LengthLimitError>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+fn check_media_type(headers: &HeaderMap) -> Result<(), Refusal> {
+    let named = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = named.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let is_json = essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"));
+    if is_json {
+        return Ok(());
+    }
+    Err(Refusal::new(Kind::WrongMediaType, "send JSON, with the header Content-Type: application/json"))
+}
+
+/// The members of an object in their order, repeated ones included.
+struct Members(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Collect;
+        impl<'de> Visitor<'de> for Collect {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(Collect)
+    }
+}
+
+fn parse(bytes: &[u8]) -> Result<Vec<(String, Value)>, Refusal> {
+    match serde_json::from_slice::<Members>(bytes) {
+        Ok(Members(members)) => Ok(members),
+        Err(error) if error.classify() == Category::Data => {
+            Err(Refusal::new(Kind::InvalidFields, "the body must be a JSON object"))
+        }
+        Err(error) => Err(Refusal::new(Kind::MalformedBody, format!("the body is not JSON: {error}"))),
+    }
+}
+
+fn sort_out(members: Vec<(String, Value)>, known: &[&str]) -> Result<Texts, Refusal> {
+    let mut texts = Texts::new();
+    let mut errors = Vec::new();
+    let mut seen = std::collections::BTreeSet::new();
+    for (name, value) in members {
+        let message = if !known.contains(&name.as_str()) {
+            Some(format!("is not known; known are {}", known.join(", ")))
+        } else if !seen.insert(name.clone()) {
+            Some("is there more than once".to_owned())
+        } else {
+            match value {
+                Value::Null => None,
+                Value::String(text) => {
+                    texts.insert(name.clone(), text);
+                    None
+                }
+                other => Some(format!("must be a string, this is {}", type_name(&other))),
+            }
+        };
+        if let Some(message) = message {
+            errors.push(FieldError { field: name.chars().take(80).collect(), message });
+        }
+    }
+    if errors.is_empty() {
+        return Ok(texts);
+    }
+    errors.truncate(ERRORS_MAX);
+    Err(Refusal::fields(Kind::InvalidFields, errors))
+}
+
+/// An answer names at most this many wrong fields.
+const ERRORS_MAX: usize = 50;
+
+fn type_name(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}

@@ -1,0 +1,19 @@
+//! What happens to every request before and after its route.
+
+mod finish;
+mod hosts;
+mod limits;
+
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+
+pub use hosts::HostRule;
+
+/// Wraps the routes. The outermost layer completes problems and writes the access log, so it sees every answer.
+pub(crate) fn wrap(router: Router, hosts: HostRule) -> Router {
+    router
+        .layer(from_fn_with_state(limits::Limits::default(), limits::limit))
+        .layer(from_fn_with_state(hosts, hosts::check))
+        .layer(limits::catch_panics())
+        .layer(from_fn(finish::finish))
+}

@@ -1,0 +1,150 @@
+//! What happens: one store's history, and the stream of everybody's changes (server-sent events).
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::response::sse::{Event as Message, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures::Stream;
+use futures::stream;
+use serde::{Deserialize, Serialize};
+use store_core::lifecycle::{Event, Position};
+use store_core::service::StoreRef;
+use store_core::store::StoreId;
+use utoipa::ToSchema;
+
+use super::store_id;
+use crate::answers::{CommonProblems, StoreProblems};
+use crate::app::App;
+use crate::feed::{Item, Reader, Start};
+use crate::problem::{Kind, Problem, Refusal};
+use crate::query::{Parameters, number};
+
+const LIMIT_MAX: u64 = 1000;
+const LIMIT_DEFAULT: u64 = 100;
+/// Keeps proxies from closing a quiet stream.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// The database's positions are signed 64-bit numbers.
+const POSITION_MAX: u64 = i64::MAX.unsigned_abs();
+
+/// A page of a store's history.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct History {
+    /// The events, oldest first.
+    pub events: Vec<Event>,
+    /// Ask again with `after` set to this; absent on the last page.
+    pub next_after: Option<Position>,
+}
+
+/// Reads a store's history, oldest first.
+#[utoipa::path(
+    get,
+    path = "/stores/{id}/events",
+    tag = "stores",
+    operation_id = "listStoreEvents",
+    params(
+        ("id" = String, Path, description = "The store's id"),
+        ("after" = Option<u64>, Query, description = "Only events after this position"),
+        ("limit" = Option<u16>, Query, minimum = 1, maximum = 1000, description = "100 if absent"),
+    ),
+    responses(
+        (status = 200, description = "A page of events", body = History),
+        (status = 400, description = "A parameter is wrong; `errors` names it", body = Problem,
+            content_type = "application/problem+json"),
+        StoreProblems,
+        CommonProblems,
+    )
+)]
+pub(super) async fn history(
+    State(app): State<App>,
+    path: Result<Path<String>, PathRejection>,
+    RawQuery(query): RawQuery,
+) -> Result<Json<History>, Refusal> {
+    let id = store_id(path)?;
+    let mut parameters = Parameters::parse(query.as_deref());
+    let after = parameters.one("after", |text| number(text, 0..=POSITION_MAX)).unwrap_or_default();
+    let limit = parameters.one("limit", |text| number(text, 1..=LIMIT_MAX)).unwrap_or(LIMIT_DEFAULT);
+    parameters.finish()?;
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    // One more than asked for tells whether there is another page.
+    let mut events = app.service.events(&StoreRef::Id(id), after, limit + 1).await?;
+    let has_more = events.len() > limit;
+    events.truncate(limit);
+    let next_after = events.last().filter(|_| has_more).map(|event| event.position);
+    Ok(Json(History { events, next_after }))
+}
+
+/// Follows everybody's changes as server-sent events. The id of a message is its position, its name is the event's
+/// kind, its data the event as JSON. Without a position it begins now; a position that is not known gets the message
+/// `reset` with the current position, and the reader must read the stores again. A comment every 15 s keeps the
+/// connection alive.
+#[utoipa::path(
+    get,
+    path = "/events",
+    tag = "stores",
+    operation_id = "followEvents",
+    params(
+        ("position" = Option<u64>, Query, description = "Begin after this position, such as that of a list"),
+        ("store" = Option<String>, Query, description = "Only this store's events"),
+        ("Last-Event-ID" = Option<String>, Header, description = "Resume after this message; wins over `position`"),
+    ),
+    responses(
+        (status = 200, description = "The stream", body = Event, content_type = "text/event-stream"),
+        (status = 400, description = "A parameter is wrong; `errors` names it", body = Problem,
+            content_type = "application/problem+json"),
+        StoreProblems,
+        CommonProblems,
+    )
+)]
+pub(super) async fn follow(
+    State(app): State<App>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let mut parameters = Parameters::parse(query.as_deref());
+    let position = parameters.one("position", |text| number(text, 0..=POSITION_MAX));
+    let store = parameters.one("store", |text| StoreId::parse(text).map_err(|error| error.to_string()));
+    parameters.finish()?;
+    if let Some(id) = &store {
+        app.service.get(&StoreRef::Id(id.clone())).await?;
+    }
+    let busy = || Refusal::new(Kind::Overloaded, "too many readers follow the events; come again in a while");
+    let place = app.feed.place().ok_or_else(busy)?;
+    let reader = app.feed.reader(start(position, &headers), place).await?;
+    let stream = Sse::new(messages(reader, store)).keep_alive(KeepAlive::new().interval(HEARTBEAT).text("heartbeat"));
+    let headers = [
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
+    ];
+    Ok((headers, stream).into_response())
+}
+
+fn start(position: Option<Position>, headers: &HeaderMap) -> Start {
+    let last_event = headers.get(HeaderName::from_static("last-event-id"));
+    match last_event.map(|value| value.to_str().unwrap_or("?").trim()) {
+        Some(text) if !text.is_empty() => text.parse().map_or(Start::Nonsense, Start::After),
+        _ => position.map_or(Start::Now, Start::After),
+    }
+}
+
+fn messages(reader: Reader, store: Option<StoreId>) -> impl Stream<Item = Result<Message, Infallible>> {
+    stream::unfold((reader, store), |(mut reader, store)| async {
+        loop {
+            let message = match reader.next().await? {
+                Item::Event(event) if store.as_ref().is_some_and(|id| *id != event.store_id) => continue,
+                Item::Event(event) => message(event.position, event.kind.as_str(), &*event),
+                Item::Reset(position) => message(position, "reset", serde_json::json!({ "position": position })),
+            };
+            return Some((Ok(message), (reader, store)));
+        }
+    })
+}
+
+fn message(id: Position, name: &str, data: impl Serialize) -> Message {
+    let data = serde_json::to_string(&data).unwrap_or_default();
+    Message::default().id(id.to_string()).event(name).data(data)
+}

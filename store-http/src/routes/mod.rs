@@ -1,0 +1,95 @@
+//! The routes. `/api/v1/…` is canonical and documented; the root has the same routes as aliases, and the operational
+//! ones.
+
+mod events;
+mod health;
+mod stores;
+
+use std::borrow::Cow;
+
+use axum::Router;
+use axum::extract::{Path, rejection::PathRejection};
+use axum::http::{Method, Uri};
+use axum::response::IntoResponse;
+use store_core::store::StoreId;
+use utoipa::openapi::OpenApi as Document;
+use utoipa::{OpenApi, openapi};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::App;
+use crate::problem::{Kind, Refusal};
+
+const API: &str = "/api/v1";
+
+/// The parts of the OpenAPI document that no route has.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Store provisioning platform",
+        description = "Provisions real, isolated online shops on Kubernetes. A POST makes the wish durable and answers \
+            at once; follow `GET /api/v1/events` or read the store until its status is READY. Every route under \
+            `/api/v1` is also served without that prefix. Every answer has `X-Request-Id`; errors are \
+            `application/problem+json` (RFC 9457).",
+    ),
+    servers((url = "/", description = "This server")),
+    tags(
+        (name = "stores", description = "Stores, and what happens to them"),
+        (name = "operation", description = "Whether the server works"),
+    ),
+)]
+struct Documentation;
+
+/// Where a store is found.
+pub(crate) fn location(id: &str) -> String {
+    format!("{API}/stores/{id}")
+}
+
+/// All routes and their documentation.
+pub(crate) fn build() -> (Router<App>, Document) {
+    let (api, documentation) = OpenApiRouter::<App>::with_openapi(Documentation::openapi())
+        .nest(API, api())
+        .merge(operational())
+        .split_for_parts();
+    let (aliases, _) = self::api().split_for_parts();
+    let router = api.merge(aliases).fallback(unknown_route).method_not_allowed_fallback(wrong_method);
+    (router, documentation)
+}
+
+/// The OpenAPI document of this server (OpenAPI 3.1).
+pub fn openapi() -> openapi::OpenApi {
+    build().1
+}
+
+fn api() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(stores::list, stores::create))
+        .routes(routes!(stores::get, stores::delete))
+        .routes(routes!(stores::retry))
+        .routes(routes!(events::history))
+        .routes(routes!(events::follow))
+        .routes(routes!(health::health))
+}
+
+fn operational() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(health::livez))
+        .routes(routes!(health::readyz))
+        .routes(routes!(health::document))
+}
+
+async fn unknown_route(uri: Uri) -> impl IntoResponse {
+    let path: String = uri.path().chars().take(200).collect();
+    Refusal::new(Kind::UnknownRoute, format!("there is nothing at {path}; the API is described at /openapi.json"))
+}
+
+async fn wrong_method(method: Method, uri: Uri) -> impl IntoResponse {
+    let path: String = uri.path().chars().take(200).collect();
+    Refusal::new(Kind::WrongMethod, format!("{path} has no {method}; the header Allow lists what it has"))
+}
+
+/// The store that a path names. What cannot be an id names no store.
+fn store_id(path: Result<Path<String>, PathRejection>) -> Result<StoreId, Refusal> {
+    let text = path.map_or(Cow::Borrowed("of that id"), |Path(text)| Cow::Owned(text));
+    StoreId::parse(&text).map_err(|_| Refusal::unknown_store(&text))
+}

@@ -1,0 +1,205 @@
+//! The program `store-http`: reads its configuration, opens the platform, serves, and ends in good order.
+
+mod cli;
+mod logging;
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use store_core::reconcile::Scope;
+use store_platform::{Access, Configuration, EnvFile, LockError, Platform, Sources, Start, Work};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::{App, HostRule, Role, server};
+
+const FAILURE: u8 = 1;
+const USAGE: u8 = 2;
+/// After the signal, running actions get this long to end.
+const GRACE: Duration = Duration::from_secs(20);
+/// How often a standby looks whether it can take over.
+const TAKE_OVER_EVERY: Duration = Duration::from_secs(5);
+
+/// Why the program ends early: the exit code and what is said about it.
+struct Failure {
+    code: u8,
+    message: String,
+}
+
+impl Failure {
+    fn usage(message: impl Into<String>) -> Self {
+        Self { code: USAGE, message: message.into() }
+    }
+
+    fn error(error: &dyn Error) -> Self {
+        Self { code: FAILURE, message: chain(error) }
+    }
+}
+
+/// Runs the program with these arguments and this environment until it ends.
+pub fn main(arguments: impl IntoIterator<Item = OsString>, environment: BTreeMap<OsString, OsString>) -> ExitCode {
+    let matches = match cli::command().try_get_matches_from(arguments) {
+        Ok(matches) => matches,
+        Err(error) => {
+            // Help and version go to standard output and are no error; clap knows which is which.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { USAGE } else { 0 });
+        }
+    };
+    let result = match cli::read(&matches) {
+        cli::Request::OpenApi => print_openapi(),
+        cli::Request::Serve { flags, env_file } => configure(flags, env_file, environment).and_then(run),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure { code, message }) => {
+            for line in message.lines() {
+                let _ = writeln!(std::io::stderr(), "store-http: {line}");
+            }
+            ExitCode::from(code)
+        }
+    }
+}
+
+fn print_openapi() -> Result<(), Failure> {
+    std::io::stdout().write_all(crate::openapi_text().as_bytes()).map_err(|error| Failure::error(&error))
+}
+
+fn configure(
+    flags: BTreeMap<&'static str, String>,
+    env_file: EnvFile,
+    environment: BTreeMap<OsString, OsString>,
+) -> Result<Configuration, Failure> {
+    let directory = std::env::current_dir().map_err(|error| Failure::error(&error))?;
+    Configuration::load(Sources { flags, environment, env_file, directory })
+        .map_err(|error| Failure::usage(error.to_string()))
+}
+
+fn run(configuration: Configuration) -> Result<(), Failure> {
+    let _logging = logging::start(&configuration.logging).map_err(Failure::usage)?;
+    for warning in &configuration.warnings {
+        tracing::warn!("{warning}");
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(32)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::error(&error))?;
+    runtime.block_on(serve(configuration)).inspect_err(|failure| tracing::error!("{}", failure.message))
+}
+
+async fn serve(configuration: Configuration) -> Result<(), Failure> {
+    let stop = stop_on_signal()?;
+    // The address first: whoever starts a second server by mistake learns it before anything is touched.
+    let listener = server::listen(configuration.http.listen).await.map_err(|error| Failure::error(&error))?;
+    let platform = Platform::open(&configuration, Access::Work).await.map_err(|error| Failure::error(&error))?;
+    platform.facts().iter().for_each(|fact| tracing::info!("using {fact}"));
+    platform.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
+    let start = platform.start(Scope::All).map_err(|error| Failure::error(&error))?;
+    let (role, roles) = watch::channel(Role::Working);
+    let router = router(&configuration, &listener, &platform, roles, stop.clone())?;
+    tokio::join!(server::serve(listener, router, stop.clone()), work(&platform, start, &role, &stop));
+    platform.close().await;
+    tracing::info!("ended");
+    Ok(())
+}
+
+fn router(
+    configuration: &Configuration,
+    listener: &TcpListener,
+    platform: &Platform,
+    roles: watch::Receiver<Role>,
+    stop: CancellationToken,
+) -> Result<axum::Router, Failure> {
+    let address = listener.local_addr().map_err(|error| Failure::error(&error))?;
+    tracing::info!("listening on http://{address}");
+    if !address.ip().is_loopback() {
+        tracing::warn!("ALLOW_UNAUTHENTICATED: anybody who reaches {address} can create and delete stores");
+    }
+    let hosts = HostRule::new(address, &configuration.http.allowed_hosts);
+    Ok(App::new(platform.service().clone(), roles, stop).into_router(hosts))
+}
+
+/// Works on the stores, or waits until it can, until `stop`; then drains.
+async fn work(platform: &Platform, first: Start, role: &watch::Sender<Role>, stop: &CancellationToken) {
+    let mut start = Ok(first);
+    loop {
+        match start {
+            Ok(Start::Working(work)) => {
+                role.send_replace(Role::Working);
+                stop.cancelled().await;
+                return drain(work).await;
+            }
+            Ok(Start::Standby { holder }) => stand_by(role, holder),
+            Err(error) => tracing::warn!(error = &error as &dyn Error, "cannot see who works on the stores"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(TAKE_OVER_EVERY) => {}
+        }
+        start = platform.start(Scope::All) as Result<Start, LockError>;
+    }
+}
+
+fn stand_by(role: &watch::Sender<Role>, holder: Option<u32>) {
+    let who = holder.map(|pid| format!(" (process {pid})")).unwrap_or_default();
+    let reason = format!("another process{who} works on the stores of this database; this one takes over when it ends");
+    let standby = Role::Standby { reason };
+    role.send_if_modified(|known| {
+        let is_new = *known != standby;
+        if let (true, Role::Standby { reason }) = (is_new, &standby) {
+            tracing::info!("{reason}");
+        }
+        *known = standby;
+        is_new
+    });
+}
+
+/// Lets running actions end; a second signal cuts them off.
+async fn drain(work: Work) {
+    let Ok(again) = stop_on_signal() else { return };
+    tokio::select! {
+        drained = work.shutdown(GRACE) => if !drained {
+            tracing::warn!("some actions were stopped; the next start goes on from there");
+        },
+        () = again.cancelled() => tracing::warn!("a second signal: actions are cut off; the next start goes on from there"),
+    }
+}
+
+/// Fires at the next SIGTERM or SIGINT.
+fn stop_on_signal() -> Result<CancellationToken, Failure> {
+    let stop = CancellationToken::new();
+    let fired = stop.clone();
+    let mut terminate = signal(SignalKind::terminate()).map_err(|error| Failure::error(&error))?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| Failure::error(&error))?;
+    tokio::spawn(async move {
+        let name = tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        };
+        tracing::info!("{name}: stopping");
+        fired.cancel();
+    });
+    Ok(stop)
+}
+
+/// An error with its causes, on one line. A cause that the message before it quotes already is left out.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let message = error.to_string();
+        if !text.contains(&message) {
+            text = format!("{text}: {message}");
+        }
+        cause = error.source();
+    }
+    text
+}
