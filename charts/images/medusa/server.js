@@ -8,43 +8,52 @@
  */
 "use strict";
 
-const { writeFileSync } = require("node:fs");
-const path = require("node:path");
 const { setImmediate: breathe } = require("node:timers/promises");
-const { initializeContainer } = require("@medusajs/medusa/loaders/index");
+const { closeRecord, startRecording, useRecord } = require("./module-cache");
 const { placePictures, waitForSetup } = require("./setup/prepare-server");
 
-const PRELOAD = path.join(__dirname, "preload.json");
-
-async function main() {
-  if (process.env.RECORD_PRELOAD) {
-    process.on("exit", () => recordModules(process.env.RECORD_PRELOAD));
-  } else {
-    placePictures();
-    // Medusa reads its configuration and feature flags before anything else, and modules ask for them while loading.
-    await initializeContainer(__dirname, { skipDbConnection: true });
-    await preload();
-    await waitForSetup();
+async function serve() {
+  // The first process of a container gets no default action for signals: without this it would have to be killed.
+  process.once("SIGTERM", leave);
+  const modules = useRecord();
+  placePictures();
+  await loadMedusa();
+  for (const file of modules) {
+    require(file);
+    // A signal to stop must not wait for thousands of modules.
+    await breathe();
   }
+  await waitForSetup();
+  // Medusa's own handler is there from the moment it listens.
+  await startMedusa();
+  process.off("SIGTERM", leave);
+  closeRecord();
+}
+
+function leave() {
+  process.exit(0);
+}
+
+/** At the image's build: a whole start, with what it loads written down when it is told to stop. */
+async function record() {
+  const writeRecord = startRecording();
+  process.on("exit", writeRecord);
+  await loadMedusa();
+  await startMedusa();
+}
+
+/** Reads the configuration and the feature flags, which other modules ask for while they are loaded. */
+async function loadMedusa() {
+  const { initializeContainer } = require("@medusajs/medusa/loaders/index");
+  await initializeContainer(__dirname, { skipDbConnection: true });
+}
+
+async function startMedusa() {
   const { default: start } = require("@medusajs/medusa/commands/start");
   await start({ directory: __dirname, host: "0.0.0.0", port: Number(process.env.PORT ?? 9000), types: false });
 }
 
-/** The modules that a running server had loaded when the image was built, in their order. */
-function recordModules(target) {
-  const modules = Object.keys(require.cache).map((file) => path.relative(__dirname, file));
-  writeFileSync(target, JSON.stringify(modules.filter((file) => file.startsWith("node_modules/"))));
-}
-
-async function preload() {
-  for (const file of require(PRELOAD)) {
-    require(path.join(__dirname, file));
-    // A signal to stop must not wait for five thousand modules.
-    await breathe();
-  }
-}
-
-main().catch((error) => {
+(process.env.RECORD_MODULES ? record() : serve()).catch((error) => {
   console.error(error);
   process.exit(1);
 });

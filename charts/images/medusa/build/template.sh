@@ -22,17 +22,17 @@ $bin/createdb --host 127.0.0.1 --port $port --username postgres medusa
 node_modules/.bin/medusa db:migrate
 node_modules/.bin/medusa exec ./src/scripts/seed.js
 
-RECORD_PRELOAD=/app/preload.json node server.js &
+RECORD_MODULES=1 node server.js &
 server=$!
 node /build/build/check.js "http://127.0.0.1:$PORT/" > "$page"
 kill -TERM $server
 wait $server
 grep --quiet 'Stoneware Mug' "$page"
-test -s preload.json
+test -s modules.json
 
 # Inserts, not COPY: the setup job sends the file through an ordinary client connection. Lines with a backslash are
 # commands to psql.
 $bin/pg_dump --host 127.0.0.1 --port $port --username postgres \
   --no-owner --no-privileges --no-comments --rows-per-insert 200 medusa \
   | grep --invert-match --extended-regexp '^(\\|--|$)' | gzip --best --no-name > template.sql.gz
-ls -l template.sql.gz preload.json
+ls -l template.sql.gz modules.json modules.bin

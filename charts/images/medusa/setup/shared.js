@@ -62,6 +62,8 @@ function report(text) {
 
 /** Runs a program's main function; a failure leaves one line for people and a non-zero exit. */
 async function run(main) {
+  // The first process of a container gets no default action for signals: without this it would have to be killed.
+  process.once("SIGTERM", () => process.exit(143));
   try {
     await main();
     process.exit(0);
