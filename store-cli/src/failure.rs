@@ -45,6 +45,22 @@ impl Failure {
         }
     }
 
+    /// An error with its causes.
+    #[cfg(feature = "embedded")]
+    pub(crate) fn of(error: &dyn std::error::Error) -> Self {
+        let mut message = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            let text = error.to_string();
+            // Some errors name their cause themselves.
+            if !message.contains(&text) {
+                message = format!("{message}: {text}");
+            }
+            cause = error.source();
+        }
+        Self::new(message)
+    }
+
     /// The command line asks for something that cannot be.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self::new(message).exiting(Exit::Usage)

@@ -1,5 +1,7 @@
 //! The command line.
 
+#[cfg(feature = "embedded")]
+mod settings;
 mod values;
 mod waiting;
 
@@ -12,8 +14,10 @@ use store_core::lifecycle::Status;
 use store_core::service::StoreRef;
 use store_core::store::{AdminEmail, AdminUsername, StoreName};
 
+#[cfg(feature = "embedded")]
+pub(crate) use settings::SettingFlags;
 use values::{engines, plans, statuses};
-pub(crate) use waiting::{WaitArgs, Waiting};
+pub(crate) use waiting::{TimeoutArgs, WaitArgs, Waiting};
 
 use crate::output::Format;
 
@@ -71,6 +75,11 @@ pub(crate) struct Global {
     /// Say nothing but data and errors
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
+
+    /// Settings of the embedded mode.
+    #[cfg(feature = "embedded")]
+    #[command(flatten)]
+    pub(crate) settings: SettingFlags,
 }
 
 /// The commands.
@@ -88,6 +97,8 @@ pub(crate) enum Command {
     Delete(DeleteArgs),
     /// Try a FAILED store again
     Retry(RetryArgs),
+    /// See a store through that is on its way, until it can sell or is gone
+    Wait(StoreWaitArgs),
     /// Show what happened to a store
     Events(EventsArgs),
     /// Print a store's address, and open it in a browser if there is one
@@ -205,6 +216,18 @@ pub(crate) struct RetryArgs {
     /// Whether to wait.
     #[command(flatten)]
     pub(crate) wait: WaitArgs,
+}
+
+/// `store wait`
+#[derive(Debug, Args)]
+pub(crate) struct StoreWaitArgs {
+    /// Name or id
+    #[arg(value_parser = values::parse_store)]
+    pub(crate) store: StoreRef,
+
+    /// For how long.
+    #[command(flatten)]
+    pub(crate) timeout: TimeoutArgs,
 }
 
 /// `store events`

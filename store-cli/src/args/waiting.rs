@@ -23,6 +23,15 @@ pub(crate) struct WaitArgs {
     #[arg(long, action = ArgAction::SetTrue, overrides_with = "wait", help = NO_WAIT)]
     no_wait: bool,
 
+    /// For how long.
+    #[command(flatten)]
+    timeout: TimeoutArgs,
+}
+
+/// `--timeout`.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Waiting")]
+pub(crate) struct TimeoutArgs {
     /// Give up waiting after this long, such as 90s or 20m; 0 waits without an end. The work itself has its own limit
     #[arg(long, value_name = "DURATION", default_value = "20m", value_parser = parse_timeout)]
     timeout: SignedDuration,
@@ -43,7 +52,14 @@ impl WaitArgs {
         if self.no_wait {
             return Waiting::No;
         }
-        Waiting::Until(Duration::try_from(self.timeout).ok().filter(|timeout| !timeout.is_zero()))
+        Waiting::Until(self.timeout.patience())
+    }
+}
+
+impl TimeoutArgs {
+    /// How long to wait at most.
+    pub(crate) fn patience(&self) -> Option<Duration> {
+        Duration::try_from(self.timeout).ok().filter(|timeout| !timeout.is_zero())
     }
 }
 

@@ -1,19 +1,27 @@
 //! `store create`: asks for a store, and sees it through until it can sell.
 
-use secrecy::ExposeSecret;
-use store_core::service::StoreDocument;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::{Context, outcome};
 use crate::args::{CreateArgs, Waiting};
-use crate::door::{NewStore, Purpose};
+use crate::door::{Door, NewStore, Purpose};
 use crate::failure::Failure;
-use crate::output::{Output, created};
+use crate::output::created;
 use crate::password::{self, Password};
 use crate::watch;
 
 pub(super) async fn run(context: &Context, args: CreateArgs) -> Result<(), Failure> {
     let Password { secret, is_generated } = password::obtain(&args.password, context.terminal).await?;
-    let door = context.door(Purpose::Change).await?;
+    context.through(Purpose::Create, async |door| make(context, door, args, secret, is_generated).await).await
+}
+
+async fn make(
+    context: &Context,
+    door: &dyn Door,
+    args: CreateArgs,
+    secret: SecretString,
+    is_generated: bool,
+) -> Result<(), Failure> {
     let shown = is_generated.then(|| secret.clone());
     let request = NewStore {
         name: args.name,
@@ -34,17 +42,13 @@ pub(super) async fn run(context: &Context, args: CreateArgs) -> Result<(), Failu
     }
     match args.wait.waiting() {
         Waiting::No => {
-            context.terminal.say(&format!("{} is on its way. {}", store.name, door.unattended()));
+            context.terminal.say(&format!("{} is on its way. {}", store.name, door.unattended(&store.name)));
             context.output.store(&store, |_| created(&store))
         }
         Waiting::Until(timeout) => {
-            let waited = watch::until_settled(&*door, store, timeout, context.terminal).await?;
-            let store = outcome::ready(context, &*door, waited)?;
-            print(context.output, &store)
+            let waited = watch::until_settled(door, store, timeout, context.terminal).await?;
+            let store = outcome::ready(context, door, waited)?;
+            context.output.store(&store, |_| created(&store))
         }
     }
-}
-
-fn print(output: Output, store: &StoreDocument) -> Result<(), Failure> {
-    output.store(store, |_| created(store))
 }

@@ -11,7 +11,10 @@ use crate::output::handle;
 use crate::watch;
 
 pub(super) async fn run(context: &Context, args: DeleteArgs) -> Result<(), Failure> {
-    let door = context.door(Purpose::Change).await?;
+    context.through(Purpose::Change, async |door| delete(context, door, args).await).await
+}
+
+async fn delete(context: &Context, door: &dyn Door, args: DeleteArgs) -> Result<(), Failure> {
     let mut stores = Vec::with_capacity(args.stores.len());
     // All are looked up before the first one is touched: a typing error deletes nothing.
     for which in &args.stores {
@@ -27,13 +30,13 @@ pub(super) async fn run(context: &Context, args: DeleteArgs) -> Result<(), Failu
     match args.wait.waiting() {
         Waiting::No => {
             for store in &deleting {
-                context.terminal.say(&format!("{} is being deleted. {}", store.name, door.unattended()));
+                context.terminal.say(&format!("{} is being deleted. {}", store.name, door.unattended(&store.id)));
                 print(context, store)?;
             }
         }
         Waiting::Until(timeout) => {
             for store in deleting {
-                let store = see_off(context, &*door, store, timeout).await?;
+                let store = see_off(context, door, store, timeout).await?;
                 print(context, &store)?;
             }
         }

@@ -16,11 +16,14 @@ pub(super) async fn run(context: &Context, args: EventsArgs) -> Result<(), Failu
     if context.output.format == Format::Name {
         return Err(Failure::usage("events have no names").hint("Use -o table, wide, json or yaml."));
     }
-    let door = context.door(Purpose::Read).await?;
+    context.through(Purpose::Read, async |door| tell(context, door, &args).await).await
+}
+
+async fn tell(context: &Context, door: &dyn Door, args: &EventsArgs) -> Result<(), Failure> {
     let store = door.get(&args.store).await?;
     let mut history = Vec::new();
     let mut seen = 0;
-    while let Some(last) = page(&*door, &store.id, seen, &mut history).await? {
+    while let Some(last) = page(door, &store.id, seen, &mut history).await? {
         seen = last;
     }
     print(context, &history, true)?;
@@ -28,7 +31,7 @@ pub(super) async fn run(context: &Context, args: EventsArgs) -> Result<(), Failu
         return Ok(());
     }
     tokio::select! {
-        end = follow(context, &*door, &args.store, &store.id, seen) => end,
+        end = follow(context, door, &args.store, &store.id, seen) => end,
         () = interrupted() => Err(Failure::silent(Exit::Interrupted)),
     }
 }

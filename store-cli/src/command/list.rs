@@ -6,14 +6,14 @@ use store_core::service::StoreDocument;
 use super::Context;
 use crate::args::{GetArgs, ListArgs};
 use crate::clock;
-use crate::door::{Filter, Purpose};
+use crate::door::{Door, Filter, Purpose};
 use crate::failure::Failure;
 use crate::output::{Format, details, handle};
 
 pub(super) async fn run(context: &Context, args: ListArgs) -> Result<(), Failure> {
-    let door = context.door(Purpose::Read).await?;
     let statuses = if args.all && args.status.is_empty() { Status::ALL.to_vec() } else { args.status };
-    let list = door.list(&Filter { statuses, engine: args.engine }).await?;
+    let filter = Filter { statuses, engine: args.engine };
+    let list = context.through(Purpose::Read, async |door| door.list(&filter).await).await?;
     match context.output.format {
         Format::Json | Format::Yaml => context.output.value(&list),
         Format::Name => list.stores.iter().try_for_each(|store| context.output.text(handle(store))),
@@ -26,12 +26,14 @@ pub(super) async fn run(context: &Context, args: ListArgs) -> Result<(), Failure
 }
 
 pub(super) async fn get(context: &Context, args: GetArgs) -> Result<(), Failure> {
-    let door = context.door(Purpose::Read).await?;
-    let mut stores = Vec::with_capacity(args.stores.len());
-    for which in &args.stores {
-        stores.push(door.get(which).await?);
-    }
-    print(context, &stores)
+    let get_all = async |door: &dyn Door| {
+        let mut stores = Vec::with_capacity(args.stores.len());
+        for which in &args.stores {
+            stores.push(door.get(which).await?);
+        }
+        Ok(stores)
+    };
+    print(context, &context.through(Purpose::Read, get_all).await?)
 }
 
 /// One store is itself, several are a list.

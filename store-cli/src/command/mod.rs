@@ -9,6 +9,7 @@ mod list;
 mod open;
 mod outcome;
 mod retry;
+mod wait;
 
 use crate::args::{Cli, Command, Global};
 use crate::door::{self, Door, Purpose};
@@ -24,8 +25,16 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    async fn door(&self, purpose: Purpose) -> Result<Box<dyn Door>, Failure> {
-        door::open(&self.global, purpose, self.terminal).await
+    /// Opens the door, goes through, and closes it behind.
+    async fn through<T>(
+        &self,
+        purpose: Purpose,
+        visit: impl AsyncFnOnce(&dyn Door) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let door = door::open(&self.global, purpose, self.terminal).await?;
+        let result = visit(&*door).await;
+        door.close().await;
+        result
     }
 }
 
@@ -39,6 +48,7 @@ pub(crate) async fn run(cli: Cli, terminal: Terminal) -> Result<(), Failure> {
         Command::Get(args) => list::get(&context, args).await,
         Command::Delete(args) => delete::run(&context, args).await,
         Command::Retry(args) => retry::run(&context, args).await,
+        Command::Wait(args) => wait::run(&context, args).await,
         Command::Events(args) => events::run(&context, args).await,
         Command::Open(args) => open::run(&context, args).await,
         #[cfg(feature = "embedded")]

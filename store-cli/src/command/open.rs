@@ -9,8 +9,7 @@ use crate::failure::Failure;
 use crate::output::Format;
 
 pub(super) async fn run(context: &Context, args: OpenArgs) -> Result<(), Failure> {
-    let door = context.door(Purpose::Read).await?;
-    let store = door.get(&args.store).await?;
+    let store = context.through(Purpose::Read, async |door| door.get(&args.store).await).await?;
     let url = if args.admin { &store.admin_url } else { &store.store_url };
     match context.output.format {
         Format::Json | Format::Yaml => context.output.value(&serde_json::json!({ "url": url }))?,

@@ -6,6 +6,7 @@ use store_core::service::StoreDocument;
 use super::Context;
 use crate::door::Door;
 use crate::failure::{Exit, Failure};
+use crate::output::handle;
 use crate::text;
 use crate::watch::{End, Waited};
 
@@ -52,9 +53,8 @@ fn failed(context: &Context, store: &StoreDocument) -> Failure {
 }
 
 fn unfinished(store: &StoreDocument, status: Status, took: &str, door: &dyn Door) -> Failure {
-    let mut failure = Failure::new(format!("{} is still {status} after {took}{}", store.name, held_up(store)));
-    failure = failure.hint(door.unattended());
-    failure
+    Failure::new(format!("{} is still {status} after {took}{}", store.name, held_up(store)))
+        .hint(door.unattended(handle(store)))
 }
 
 fn held_up(store: &StoreDocument) -> String {
@@ -68,6 +68,6 @@ fn held_up(store: &StoreDocument) -> String {
 }
 
 fn interrupted(context: &Context, store: &StoreDocument, status: Status, door: &dyn Door) -> Failure {
-    context.terminal.line(&format!("Interrupted while {} is {status}. {}", store.name, door.unattended()));
+    context.terminal.line(&format!("Interrupted while {} is {status}. {}", store.name, door.unattended(handle(store))));
     Failure::silent(Exit::Interrupted)
 }

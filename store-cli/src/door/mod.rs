@@ -1,5 +1,7 @@
 //! The door through which commands reach stores: a server, or the own database and cluster.
 
+#[cfg(feature = "embedded")]
+mod embedded;
 mod remote;
 
 use async_trait::async_trait;
@@ -12,6 +14,8 @@ use crate::args::Global;
 use crate::failure::Failure;
 use crate::terminal::Terminal;
 
+#[cfg(feature = "embedded")]
+pub(crate) use embedded::Embedded;
 pub(crate) use remote::Remote;
 
 /// What a caller wants of the door.
@@ -19,8 +23,10 @@ pub(crate) use remote::Remote;
 pub(crate) enum Purpose {
     /// To look. Makes nothing that is not there, a database least of all.
     Read,
-    /// To change something.
+    /// To change what is there.
     Change,
+    /// To make the first store, perhaps, and so the database.
+    Create,
 }
 
 /// A store that is asked for.
@@ -60,8 +66,9 @@ pub(crate) enum Hands {
 /// Work that this process does on a store.
 #[async_trait]
 pub(crate) trait Work: Send {
-    /// Lets what runs come to its end; what is left is found in the database by the next run.
-    async fn stop(self: Box<Self>);
+    /// Lets what runs come to its end; what is left is found in the database by the next run. `is_done` if nothing
+    /// can be left.
+    async fn stop(self: Box<Self>, is_done: bool);
 }
 
 /// The way to the stores.
@@ -91,15 +98,28 @@ pub(crate) trait Door: Send + Sync {
     /// Returns when it is worth looking again.
     async fn next_look(&self);
 
-    /// What becomes of work that nobody waits for any more, as a sentence.
-    fn unattended(&self) -> &'static str;
+    /// What becomes of a store that nobody waits for any more, as a sentence.
+    fn unattended(&self, name: &str) -> String;
+
+    /// Closes what is open.
+    async fn close(self: Box<Self>);
 }
 
 /// Opens the door that the arguments name.
 pub(crate) async fn open(global: &Global, purpose: Purpose, terminal: Terminal) -> Result<Box<dyn Door>, Failure> {
-    let _ = purpose;
     match &global.server {
         Some(server) => Ok(Box::new(Remote::new(server, terminal)?)),
-        None => Err(Failure::usage("no server named").hint("Use --server URL or set STORE_SERVER.")),
+        None => embedded(global, purpose, terminal).await,
     }
+}
+
+#[cfg(feature = "embedded")]
+async fn embedded(global: &Global, purpose: Purpose, terminal: Terminal) -> Result<Box<dyn Door>, Failure> {
+    Ok(Box::new(Embedded::open(&global.settings, purpose, terminal).await?))
+}
+
+#[cfg(not(feature = "embedded"))]
+#[expect(clippy::unused_async, reason = "the same signature with and without the feature")]
+async fn embedded(_: &Global, _: Purpose, _: Terminal) -> Result<Box<dyn Door>, Failure> {
+    Err(Failure::usage("no server is named").hint("Use --server URL, or set STORE_SERVER."))
 }

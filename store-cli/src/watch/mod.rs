@@ -170,7 +170,7 @@ impl<'a> Watch<'a> {
     async fn end(self, end: End) -> Result<Waited, Failure> {
         self.view.finish();
         if let Hands::Own(work) = self.hands {
-            work.stop().await;
+            work.stop(matches!(end, End::Settled)).await;
         }
         Ok(Waited { store: self.store, end, elapsed: self.begun.elapsed() })
     }

@@ -144,7 +144,9 @@ impl Door for Remote {
         tokio::time::sleep(LOOK_EVERY).await;
     }
 
-    fn unattended(&self) -> &'static str {
-        "The server goes on with it."
+    fn unattended(&self, _name: &str) -> String {
+        "The server goes on with it.".to_owned()
     }
+
+    async fn close(self: Box<Self>) {}
 }
