@@ -4,6 +4,7 @@ use diesel::SqliteConnection;
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::result::Error as DieselError;
 use diesel::sql_types::BigInt;
 
 use crate::error::QueryError;
@@ -45,15 +46,21 @@ impl<'c> Conn<'c> {
         &mut self,
         body: impl FnOnce(&mut Conn<'_>) -> Result<T, QueryError>,
     ) -> Result<T, QueryError> {
+        let mut failed = None;
         let erased = &mut self.erased;
-        match &mut self.link {
+        let result = match &mut self.link {
             Link::Sqlite(connection) => connection.immediate_transaction(|connection| {
                 let mut conn = Conn::sqlite(connection);
                 let result = body(&mut conn);
                 *erased |= conn.erased;
-                result
+                result.map_err(|error| {
+                    failed = Some(error);
+                    DieselError::RollbackTransaction
+                })
             }),
-        }
+        };
+        // What went wrong first is what counts: SQLite may have rolled back by itself, and then rolling back fails too.
+        result.map_err(|error| failed.unwrap_or(QueryError::Database(error)))
     }
 
     /// The database's own time, in microseconds.

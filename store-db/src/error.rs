@@ -59,7 +59,7 @@ impl From<QueryError> for RepositoryError {
 
 /// What SQLite says of trouble that may pass. Diesel hands its texts on without their codes; they have been the same
 /// for decades, and they name neither values nor paths.
-const PASSING: [&str; 8] = [
+const PASSING: [&str; 7] = [
     "database is locked",
     "database table is locked",
     "database or disk is full",
@@ -67,15 +67,15 @@ const PASSING: [&str; 8] = [
     "unable to open database file",
     "attempt to write a readonly database",
     "out of memory",
-    // SQLite has rolled back by itself, as it does when the disk is full.
-    "cannot rollback - no transaction is active",
 ];
 
 /// What the database says, if the same call may succeed later.
 pub(crate) fn passing_trouble(error: &DieselError) -> Option<String> {
     match error {
-        DieselError::DatabaseError(DatabaseErrorKind::ClosedConnection, info) => Some(info.message().to_owned()),
-        DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, info) => Some(info.message().to_owned()),
+        DieselError::DatabaseError(
+            DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::SerializationFailure,
+            info,
+        ) => Some(info.message().to_owned()),
         DieselError::DatabaseError(_, info) => {
             PASSING.iter().find(|text| info.message().starts_with(**text)).map(|text| (*text).to_owned())
         }

@@ -70,6 +70,8 @@ impl Lane {
         self.orders.send(Order::Run(job)).await.map_err(|_| closed())?;
         match answered.await {
             Ok(result) => Ok(result?),
+            // The threads ended while it waited for them.
+            Err(_) if self.orders.is_closed() => Err(closed()),
             Err(_) => Err(internal("a query ended without an answer")),
         }
     }
@@ -97,9 +99,10 @@ fn serve<C: Owned>(mut connection: C, orders: &Mutex<mpsc::Receiver<Order>>) {
         let erased = conn.has_erased();
         let useless = outcome.is_err() || conn.is_broken();
         if useless {
-            match connection.reopen() {
-                Some(another) => connection = another,
-                None => tracing::error!("a database connection is lost and cannot be opened again"),
+            if let Some(another) = connection.reopen() {
+                connection = another;
+            } else {
+                tracing::error!("a database connection is lost and cannot be opened again");
             }
         }
         connection.tidy(erased);
@@ -113,4 +116,80 @@ fn serve<C: Owned>(mut connection: C, orders: &Mutex<mpsc::Receiver<Order>>) {
 /// Waits for an order; whoever waits keeps the lock, and the others queue up behind it.
 fn next(orders: &Mutex<mpsc::Receiver<Order>>) -> Option<Order> {
     orders.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv()
+}
+
+#[cfg(test)]
+mod tests {
+    use diesel::prelude::*;
+    use store_core::ports::{ErrorClass, RepositoryError};
+
+    use super::Lane;
+    use crate::backend::on_backend;
+    use crate::error::QueryError;
+    use crate::sqlite::{OpenMode, open};
+
+    fn writer(directory: &tempfile::TempDir) -> Lane {
+        let (writer, _) = open(&directory.path().join("stores.db"), OpenMode::Create).expect("a new database");
+        Lane::start("writer", vec![writer]).expect("a thread")
+    }
+
+    async fn execute(lane: &Lane, sql: &'static str) -> Result<usize, RepositoryError> {
+        lane.run(move |conn| conn.write(|conn| Ok(on_backend!(conn, |c| diesel::sql_query(sql).execute(c))?))).await
+    }
+
+    #[tokio::test]
+    async fn a_panic_costs_its_own_query_only() {
+        let directory = tempfile::tempdir().unwrap();
+        let lane = writer(&directory);
+        let insert = "INSERT INTO idempotency_keys VALUES ('key', '', 'nobody', 0)";
+        let panicked: Result<(), _> = lane
+            .run(move |conn| {
+                conn.write(|conn| {
+                    on_backend!(conn, |c| diesel::sql_query("PRAGMA defer_foreign_keys = ON").execute(c))?;
+                    on_backend!(conn, |c| diesel::sql_query(insert).execute(c))?;
+                    panic!("on purpose")
+                })
+            })
+            .await;
+        assert_eq!(panicked.unwrap_err().class(), ErrorClass::Permanent);
+        let deleted = execute(&lane, "DELETE FROM idempotency_keys").await.unwrap();
+        assert_eq!(deleted, 0, "its transaction is undone");
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_trouble_that_passes() {
+        let directory = tempfile::tempdir().unwrap();
+        let lane = writer(&directory);
+        let fill = "INSERT INTO sqlite_sequence (name, seq) VALUES (hex(zeroblob(1000000)), 0)";
+        lane.run(|conn| {
+            on_backend!(conn, |c| diesel::sql_query("PRAGMA max_page_count = 50").execute(c))?;
+            Ok(())
+        })
+        .await
+        .unwrap();
+        match execute(&lane, fill).await {
+            Err(RepositoryError::Unavailable { reason }) => assert!(reason.contains("full"), "{reason}"),
+            other => panic!("the disk is full, but: {other:?}"),
+        }
+        assert!(execute(&lane, "DELETE FROM idempotency_keys").await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_waits_when_the_lane_closes_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let lane = writer(&directory);
+        let (go, waiting) = std::sync::mpsc::channel::<()>();
+        let slow = lane.run(move |_| {
+            let _ = waiting.recv();
+            Ok(())
+        });
+        let too_late = async {
+            let query = lane.run(|_| Ok::<_, QueryError>(()));
+            let (answer, ()) = futures::join!(query, async { drop(go) });
+            answer
+        };
+        let (slow, (), too_late) = futures::join!(slow, lane.close(), too_late);
+        assert!(slow.is_ok(), "what began is done");
+        assert_eq!(too_late.unwrap_err().to_string(), "the database cannot be used right now: it is closed");
+    }
 }

@@ -6,6 +6,7 @@ use diesel::dsl::{case_when, min};
 use diesel::prelude::*;
 use store_core::lifecycle::Store;
 use store_core::ports::{Claim, ClaimRequest, Claimed, Renewal, WakeUp};
+use store_core::store::StoreId;
 
 use super::{Answer, limit};
 use crate::backend::{Conn, on_backend};
@@ -40,7 +41,7 @@ fn claimable(conn: &mut Conn<'_>, request: &ClaimRequest, now: i64) -> Answer<Ve
         let free = stores::lease_until.is_null().or(stores::lease_until.le(now));
         let mut rows = stores::table.select(ClaimableRow::as_select()).filter(free).into_boxed();
         rows = match &request.only {
-            Some(ids) => rows.filter(stores::id.eq_any(ids.iter().map(|id| id.as_str()))),
+            Some(ids) => rows.filter(stores::id.eq_any(ids.iter().map(StoreId::as_str))),
             None => rows.filter(stores::due_at.le(now)),
         };
         rows.order((stores::due_at, stores::created_at, stores::id)).limit(limit(request.limit)).load(c)

@@ -6,9 +6,12 @@ pub(crate) mod intent;
 pub(crate) mod progress;
 pub(crate) mod reads;
 
+use diesel::dsl::{Eq, sql};
+use diesel::expression::SqlLiteral;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 use jiff::Timestamp;
-use store_core::lifecycle::Store;
+use store_core::lifecycle::{Status, Store};
 use store_core::ports::EventDraft;
 use store_core::store::StoreId;
 
@@ -45,6 +48,22 @@ fn erase_password(conn: &mut Conn<'_>, id: &StoreId) -> Answer<()> {
 /// A row of what a store is; serde knows how to write all of it.
 fn row<T>(row: serde_json::Result<T>) -> Answer<T> {
     row.map_err(|error| QueryError::Refused(internal(error)))
+}
+
+/// Whether a store has its name still. Like the next one it stands in the query as the text that the partial index has:
+/// with a bound value the database could not know that the index holds all there is.
+fn has_name() -> SqlLiteral<Bool> {
+    sql("state <> 'deleted'")
+}
+
+/// Whether a store has a place among those that are being brought up.
+fn is_admitted() -> SqlLiteral<Bool> {
+    sql("admitted")
+}
+
+/// Whether a store is on its way to READY.
+fn is_provisioning() -> Eq<stores::status, &'static str> {
+    stores::status.eq(Status::Provisioning.as_str())
 }
 
 /// A limit as SQL has it.

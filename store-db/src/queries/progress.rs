@@ -1,11 +1,12 @@
 //! The progress side: what workers write, under a claim.
 
+use diesel::dsl::not;
 use diesel::prelude::*;
-use store_core::lifecycle::{Status, Store};
+use store_core::lifecycle::Store;
 use store_core::ports::{ActionInFlight, Claim, ProgressUpdate, Recorded, changes};
 
 use super::claims::held;
-use super::{Answer, erase_password, limit, row, write_event};
+use super::{Answer, erase_password, is_admitted, is_provisioning, limit, row, write_event};
 use crate::backend::{Conn, on_backend};
 use crate::rows::{ProgressColumns, StoreRow, stored};
 use crate::schema::stores;
@@ -48,8 +49,7 @@ pub(crate) fn admit(conn: &mut Conn<'_>, claim: &Claim, max_in_progress: usize) 
             Some(true) => return Ok(true),
             Some(false) => {}
         }
-        let admitted: i64 =
-            on_backend!(conn, |c| stores::table.filter(stores::admitted.eq(true)).count().get_result(c))?;
+        let admitted: i64 = on_backend!(conn, |c| stores::table.filter(is_admitted()).count().get_result(c))?;
         if admitted >= limit(max_in_progress) || first_in_queue(conn)?.as_deref() != Some(claim.store.as_str()) {
             return Ok(false);
         }
@@ -62,7 +62,8 @@ pub(crate) fn admit(conn: &mut Conn<'_>, claim: &Claim, max_in_progress: usize) 
 
 fn first_in_queue(conn: &mut Conn<'_>) -> QueryResult<Option<String>> {
     on_backend!(conn, |c| stores::table
-        .filter(stores::status.eq(Status::Provisioning.as_str()).and(stores::admitted.eq(false)))
+        .filter(is_provisioning())
+        .filter(not(is_admitted()))
         .order((stores::created_at, stores::id))
         .select(stores::id)
         .first(c)

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use diesel::dsl::{max, min};
+use diesel::dsl::{max, min, not};
 use diesel::prelude::*;
 use store_core::lifecycle::{Event, Position, Status, Store};
 use store_core::ports::{ListQuery, Page, changes};
 use store_core::store::{SealedPassword, StoreId, StoreName};
 
-use super::{Answer, limit};
+use super::{Answer, has_name, is_admitted, is_provisioning, limit};
 use crate::backend::{Conn, on_backend};
 use crate::rows;
 use crate::rows::{EventRow, PasswordRow, StoreRow, stored};
@@ -17,7 +17,8 @@ use crate::schema::{events, sealed_passwords, stores};
 /// The store of this name that is not deleted.
 pub(crate) fn find_by_name(conn: &mut Conn<'_>, name: &StoreName) -> Answer<Option<Store>> {
     let row: Option<StoreRow> = on_backend!(conn, |c| stores::table
-        .filter(stores::name.eq(name.as_str()).and(stores::state.ne("deleted")))
+        .filter(stores::name.eq(name.as_str()))
+        .filter(has_name())
         .select(StoreRow::as_select())
         .first(c)
         .optional())?;
@@ -27,7 +28,8 @@ pub(crate) fn find_by_name(conn: &mut Conn<'_>, name: &StoreName) -> Answer<Opti
 /// The id of the store of this name that is not deleted.
 pub(super) fn id_of(conn: &mut Conn<'_>, name: &StoreName) -> Answer<Option<StoreId>> {
     let id: Option<String> = on_backend!(conn, |c| stores::table
-        .filter(stores::name.eq(name.as_str()).and(stores::state.ne("deleted")))
+        .filter(stores::name.eq(name.as_str()))
+        .filter(has_name())
         .select(stores::id)
         .first(c)
         .optional())?;
@@ -80,7 +82,8 @@ fn list_rows(
 /// Places in the queue, from 1.
 pub(crate) fn queue(conn: &mut Conn<'_>) -> Answer<BTreeMap<StoreId, usize>> {
     let waiting: Vec<String> = on_backend!(conn, |c| stores::table
-        .filter(stores::status.eq(Status::Provisioning.as_str()).and(stores::admitted.eq(false)))
+        .filter(is_provisioning())
+        .filter(not(is_admitted()))
         .order((stores::created_at, stores::id))
         .select(stores::id)
         .load(c))?;

@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The right to reconcile the stores of a database file, until it is dropped or the process ends.
 #[derive(Debug)]
@@ -26,10 +27,8 @@ impl ReconcilerLock {
         let path = lock_path(database);
         let failed = |source| LockError { path: path.clone(), source };
         let mut file = open_or_create(&path).map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(None),
-            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        if !lock(&file).map_err(failed)? {
+            return Ok(None);
         }
         record_holder(&mut file).map_err(failed)?;
         // The file stays when the lock goes: removing it would let two processes lock two files of one name.
@@ -72,6 +71,18 @@ fn open_or_create(path: &Path) -> std::io::Result<File> {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => OpenOptions::new().read(true).write(true).open(path),
         created => created,
     }
+}
+
+/// Locks the file unless somebody holds it. [`ReconcilerLock::holder`] holds it for an instant, which does not count.
+fn lock(file: &File) -> std::io::Result<bool> {
+    for _ in 0..5 {
+        match file.try_lock() {
+            Ok(()) => return Ok(true),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(5)),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
+    Ok(false)
 }
 
 fn record_holder(file: &mut File) -> std::io::Result<()> {

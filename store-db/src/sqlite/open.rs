@@ -214,3 +214,20 @@ impl From<QueryError> for Trouble {
         Self::Said(store_core::ports::RepositoryError::from(error).to_string())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{OpenError, named};
+
+    #[rstest::rstest]
+    #[case::file("attempt to write a readonly database")]
+    #[case::directory("unable to open database file")]
+    fn a_file_that_cannot_be_written_says_what_to_do(#[case] said: &str) {
+        let error = named(Path::new("/data/stores.db"), said.to_owned());
+        assert!(matches!(error, OpenError::NotWritable { .. }), "{error:?}");
+        let message = error.to_string();
+        assert!(message.contains("/data/stores.db") && message.contains("the right to write"), "{message}");
+    }
+}

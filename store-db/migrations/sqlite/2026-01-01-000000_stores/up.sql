@@ -46,7 +46,8 @@ CREATE TABLE stores (
 CREATE UNIQUE INDEX stores_name ON stores (name) WHERE state <> 'deleted';
 CREATE INDEX stores_created ON stores (created_at, id);
 CREATE INDEX stores_due ON stores (due_at) WHERE due_at IS NOT NULL;
-CREATE INDEX stores_provisioning ON stores (created_at, id) WHERE status = 'PROVISIONING';
+CREATE INDEX stores_status ON stores (status, created_at, id);
+CREATE INDEX stores_named ON stores (name, created_at, id);
 CREATE INDEX stores_admitted ON stores (admitted) WHERE admitted;
 
 -- A row is here only until the store's Secret exists.
