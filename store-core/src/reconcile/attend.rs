@@ -10,7 +10,7 @@ use super::run::Core;
 use crate::lifecycle::{EventKind, Gates, InvalidTransition, Progress, Store};
 use crate::ports::{
     ActionInFlight, Claim, Claimed, EventDraft, Freshness, NamespaceSeen, Observation, PortError, ProgressUpdate,
-    Recorded, Renewal, RepositoryError, StopOutcome, VolumeSeen, WakeUp,
+    Recorded, ReleaseSeen, Renewal, RepositoryError, StopOutcome, VolumeSeen, WakeUp,
 };
 
 /// A turn that does this much without having to wait is cut, so that a fault in a decision cannot spin for ever.
@@ -344,16 +344,17 @@ impl Turn<'_> {
     }
 }
 
-/// Whether a decision must be taken again on a fresh read: everything that acts or settles, and every step of a
-/// teardown but waiting for a namespace that is going.
+/// Whether a decision must be taken again on a fresh read: everything that acts or settles, waiting for a release, and
+/// every step of a teardown but waiting for a namespace that is going.
 fn wants_fresh(store: &Store, seen: &Observation, action: &Action) -> bool {
     match action {
         Action::Rest | Action::Admit | Action::Record(Change::BeginAttempt(_)) => false,
         Action::Look | Action::Do(_) | Action::Record(_) => true,
-        Action::Wait(_) => {
-            matches!(store.progress, Progress::Deleting(_))
-                && !matches!(seen.namespace, NamespaceSeen::Terminating { .. })
+        Action::Wait(_) if matches!(store.progress, Progress::Deleting(_)) => {
+            !matches!(seen.namespace, NamespaceSeen::Terminating { .. })
         }
+        // No watch tells of releases: what was absent or pending when it was last read may be deployed by now.
+        Action::Wait(_) => !matches!(seen.release, ReleaseSeen::Deployed { .. }),
     }
 }
 
