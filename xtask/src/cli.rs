@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 
-use crate::{cluster, down, images, test, up};
+use crate::{bench, cluster, down, images, test, up};
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "Developer commands of the store platform")]
@@ -22,6 +22,8 @@ enum Command {
     Down(down::DownArgs),
     /// Everything that proves this project, installing what it needs
     Test(test::TestArgs),
+    /// Measure what the control plane costs
+    Bench(bench::BenchArgs),
     /// A real single-node Kubernetes on this machine (Linux, as root)
     Cluster(ClusterArgs),
     /// Build the container images and bring them to a cluster or a registry
@@ -79,6 +81,7 @@ pub(crate) fn run() -> Result<ExitCode> {
         Command::Up(args) => up::run(&args),
         Command::Down(args) => down::run(&args),
         Command::Test(args) => return test::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Cluster(args) => run_cluster(args),
         Command::Images(args) => images::run(&args),
     }

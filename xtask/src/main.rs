@@ -1,5 +1,6 @@
 //! `cargo xtask`: the commands that a developer runs. Each command is a module; this file only names them.
 
+mod bench;
 mod cargo;
 mod cli;
 mod cluster;

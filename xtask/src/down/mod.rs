@@ -1,11 +1,6 @@
 //! `cargo xtask down`: takes away what `up` made, and says what. On a cluster of its owner that is our stores only.
 
-use std::{
-    fs,
-    path::Path,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{fs, path::Path, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -14,12 +9,11 @@ use serde_json::Value;
 use crate::{
     cluster, paths,
     progress::{Stopwatch, say},
-    server::{self, Server},
+    server,
     up::{self, Record},
 };
 
-const STORES_GONE: Duration = Duration::from_secs(180);
-const POLL: Duration = Duration::from_millis(500);
+const STORES_GONE: Duration = Duration::from_mins(3);
 
 /// Arguments of `cargo xtask down`.
 #[derive(Debug, Args)]
@@ -83,29 +77,11 @@ fn delete_stores(record: &Record, removed: &mut Vec<String>) -> Result<()> {
         say(format!("deleting the store {name}"));
         server.api().delete(id)?;
     }
-    wait_until_gone(server)?;
+    server.api().wait_until_empty(STORES_GONE)?;
     for store in &stores {
         removed.push(format!("the store {} with its namespace {}", text(store, "name")?, text(store, "namespace")?));
     }
     Ok(())
-}
-
-fn wait_until_gone(server: Server) -> Result<()> {
-    let deadline = Instant::now() + STORES_GONE;
-    loop {
-        let left = server.api().stores()?;
-        let Some(first) = left.first() else { return Ok(()) };
-        if Instant::now() >= deadline {
-            let blocker = first["blocker"]["message"].as_str().unwrap_or("no blocker is named");
-            bail!(
-                "{} stores are not gone after {} s; {}: {blocker}",
-                left.len(),
-                STORES_GONE.as_secs(),
-                text(first, "name")?
-            );
-        }
-        thread::sleep(POLL);
-    }
 }
 
 fn text<'a>(store: &'a Value, key: &str) -> Result<&'a str> {

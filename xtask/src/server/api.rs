@@ -1,12 +1,17 @@
 //! The little of the HTTP API that commands here use.
 
-use std::time::Duration;
+use std::{
+    io::Read,
+    thread,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use ureq::{Agent, Body, http::Response};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
+const POLL: Duration = Duration::from_millis(500);
 
 /// One server's API.
 #[derive(Debug, Clone)]
@@ -57,6 +62,29 @@ impl Api {
     /// Asks for a store's end.
     pub(crate) fn delete(&self, id: &str) -> Result<Value> {
         read(self.agent.delete(format!("{}/api/v1/stores/{id}", self.base)).call()?)
+    }
+
+    /// Waits until there is no store.
+    pub(crate) fn wait_until_empty(&self, limit: Duration) -> Result<()> {
+        let deadline = Instant::now() + limit;
+        loop {
+            let left = self.stores()?;
+            let Some(first) = left.first() else { return Ok(()) };
+            if Instant::now() >= deadline {
+                let blocker = first["blocker"]["message"].as_str().unwrap_or("no blocker is named");
+                let name = first["name"].as_str().unwrap_or("?");
+                bail!("{} stores are not gone after {} s; {name}: {blocker}", left.len(), limit.as_secs());
+            }
+            thread::sleep(POLL);
+        }
+    }
+
+    /// The stream of what happens from now on.
+    pub(crate) fn events(&self) -> Result<Box<dyn Read>> {
+        let config = Agent::config_builder().timeout_connect(Some(TIMEOUT)).proxy(None);
+        let agent: Agent = config.build().into();
+        let answer = agent.get(format!("{}/api/v1/events", self.base)).call()?;
+        Ok(Box::new(answer.into_body().into_reader()))
     }
 
     fn get(&self, path: &str) -> Result<Value> {

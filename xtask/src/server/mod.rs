@@ -203,7 +203,7 @@ fn wait_until_ready(launch: &Launch, server: Server) -> Result<()> {
 fn fingerprint(launch: &Launch) -> Result<String> {
     let file = fs::metadata(&launch.program).with_context(|| format!("cannot find {}", launch.program.display()))?;
     let build = (file.mtime(), file.mtime_nsec(), file.size());
-    Ok(digest::of(format!("{:?} {build:?} {:?}", launch.program, environment(launch)).as_bytes()))
+    Ok(digest::of(format!("{} {build:?} {:?}", launch.program.display(), environment(launch)).as_bytes()))
 }
 
 fn recorded(directory: &Path) -> Option<Record> {

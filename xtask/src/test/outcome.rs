@@ -89,7 +89,8 @@ pub(crate) fn table(rows: &[Row]) -> String {
             let _ = writeln!(text, "{:<47}{note}", "");
         }
     }
-    text.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    lines.join("\n") + "\n"
 }
 
 fn notes(outcome: &Outcome) -> Vec<String> {

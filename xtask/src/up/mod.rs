@@ -7,7 +7,14 @@ mod destination;
 mod own_cluster;
 mod record;
 
-use std::{collections::BTreeMap, ffi::OsString, io::Write, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    io::Write,
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -25,6 +32,9 @@ use crate::{
     progress::{Stopwatch, say},
     server::{self, Change, Launch, Server},
 };
+
+/// A server that was just started has not looked at its cluster yet.
+const SIGHT: Duration = Duration::from_secs(20);
 
 /// Arguments of `cargo xtask up`.
 #[derive(Debug, Clone, Args)]
@@ -99,6 +109,7 @@ pub(crate) fn run(args: &UpArgs) -> Result<()> {
     let programs = timed(&mut times.build, || build(profile))?;
     let launch = launch(&programs, directory.clone(), args.port, &surroundings);
     let (server, change) = timed(&mut times.server, || server::ensure(&launch))?;
+    demand_work(server)?;
     say(match change {
         Change::Kept => format!("store-http already runs on {}", server.api().base()),
         Change::Started | Change::Replaced => format!("store-http runs on {}", server.api().base()),
@@ -147,12 +158,7 @@ fn on_the_local_cluster(args: &UpArgs, times: &mut Times) -> Result<Surroundings
     Ok(Surroundings::local(&cluster))
 }
 
-fn on_an_own_cluster(
-    cluster: &OwnCluster,
-    args: &UpArgs,
-    directory: &std::path::Path,
-    times: &mut Times,
-) -> Result<Surroundings> {
+fn on_an_own_cluster(cluster: &OwnCluster, args: &UpArgs, directory: &Path, times: &mut Times) -> Result<Surroundings> {
     let nodes = cluster.nodes()?;
     timed(&mut times.images, || match (&args.push, args.no_images) {
         (Some(registry), _) => images::push(registry.trim_end_matches('/')),
@@ -202,6 +208,19 @@ fn launch(programs: &Programs, directory: PathBuf, port: u16, surroundings: &Sur
         environment.insert("KUBE_CONTEXT", context.into());
     }
     Launch { program: programs.server.clone(), directory, port, environment }
+}
+
+/// Waits until the server sees its cluster and works on it; it says itself what holds it up.
+fn demand_work(server: Server) -> Result<()> {
+    let deadline = Instant::now() + SIGHT;
+    loop {
+        let readiness = server.api().readiness()?;
+        let Some(parked) = readiness["parked"].as_str() else { return Ok(()) };
+        if Instant::now() >= deadline {
+            bail!("the server does not work on its stores: {parked}");
+        }
+        thread::sleep(Duration::from_millis(200));
+    }
 }
 
 fn build(profile: Profile) -> Result<Programs> {

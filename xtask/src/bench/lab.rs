@@ -1,0 +1,181 @@
+//! Where measurements are made: the local cluster, an optimised build, an account of its own in the API server's audit
+//! log, and servers with a database of their own.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    fs::{self, OpenOptions},
+    io::Write,
+    net::TcpListener,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    process::Command,
+    thread,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+use super::results::Machine;
+use crate::{
+    cargo::{self, Profile, Programs},
+    cluster::{self, Cluster},
+    exec,
+    images::{self, Target},
+    paths,
+    progress::say,
+    server::{self, Launch, Server},
+};
+
+/// Stores may wait this long here; a waiting one must not fail while it is looked at.
+const PROVISIONING_SECONDS: &str = "3600";
+const ACCOUNT: &str = "store-platform-bench";
+/// How the audit log names it.
+pub(super) const USER: &str = "system:serviceaccount:default:store-platform-bench";
+/// The values of a laptop, in the chart.
+pub(super) const USUAL_VALUES: &str = "values-local.yaml";
+/// No node has it.
+const NEVER: &str = "store-platform/bench-never";
+
+/// Everything that a measurement needs.
+pub(super) struct Lab {
+    pub(super) cluster: Cluster,
+    programs: Programs,
+    directory: PathBuf,
+    kubeconfig: PathBuf,
+    started: Option<cluster::Config>,
+}
+
+impl Lab {
+    /// Brings up what is missing.
+    pub(super) fn prepare() -> Result<Self> {
+        let config = cluster::Config::new(None)?;
+        let ran_before = cluster::running(&config)?.is_some();
+        let cluster = cluster::up(&config)?;
+        images::ensure(&Target::Local(cluster.clone()))?;
+        say("building store-http optimised");
+        let status = cargo::build_programs(Profile::Release)?.status().context("cannot run cargo")?;
+        if !status.success() {
+            bail!("the programs do not build ({status})");
+        }
+        let programs = cargo::programs(Profile::Release)?;
+        let directory = paths::state()?.join("bench");
+        if directory.exists() {
+            stop_servers(&directory)?;
+            fs::remove_dir_all(&directory)?;
+        }
+        fs::create_dir_all(&directory)?;
+        let kubeconfig = account(&cluster, &directory)?;
+        Ok(Self { cluster, programs, directory, kubeconfig, started: (!ran_before).then_some(config) })
+    }
+
+    /// The values of a laptop, for stores that wait for a node without end.
+    pub(super) fn waiting_values(&self) -> Result<PathBuf> {
+        let file = self.directory.join("values-waiting.yaml");
+        fs::write(&file, json!({"nodeSelector": {NEVER: "yes"}}).to_string())?;
+        Ok(file)
+    }
+
+    /// Runs `work` with a server on a fresh database; takes its stores and the server away afterwards, whatever happened.
+    pub(super) fn with_server<T>(
+        &self,
+        name: &str,
+        values: &Path,
+        work: impl FnOnce(Server) -> Result<T>,
+    ) -> Result<T> {
+        let launch = self.launch(name, values)?;
+        let (server, _) = server::ensure(&launch)?;
+        let result = work(server).and_then(|value| delete_all(server).map(|()| value));
+        if result.is_err() {
+            let _ = delete_all(server);
+        }
+        server::stop(&launch.directory)?;
+        result
+    }
+
+    fn launch(&self, name: &str, values: &Path) -> Result<Launch> {
+        let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+        let ingress = self.cluster.ingress_port;
+        let environment: BTreeMap<&'static str, OsString> = BTreeMap::from([
+            ("KUBECONFIG", self.kubeconfig.clone().into()),
+            ("HELM_BINARY", self.cluster.bin_dir.join("helm").into()),
+            ("HELM_VALUES_FILE", USUAL_VALUES.into()),
+            ("HELM_ENV_VALUES_FILE", values.into()),
+            ("PUBLIC_URL_TEMPLATE", format!("http://{{name}}.localhost:{ingress}").into()),
+            ("PROVISIONING_TIMEOUT_SECONDS", PROVISIONING_SECONDS.into()),
+        ]);
+        let directory = self.directory.join(name);
+        Ok(Launch { program: self.programs.server.clone(), directory, port, environment })
+    }
+
+    /// What it is measured on.
+    pub(super) fn machine(&self) -> Result<Machine> {
+        let memory = fs::read_to_string("/proc/meminfo")?;
+        let kib =
+            memory.lines().find_map(|line| line.strip_prefix("MemTotal:")?.split_whitespace().next()?.parse().ok());
+        let kib: u64 = kib.context("/proc/meminfo has no MemTotal")?;
+        let helm = exec::capture(Command::new(self.cluster.bin_dir.join("helm")).args(["version", "--short"]))?;
+        let version = exec::capture(self.cluster.kubectl().args(["version", "--output", "json"]))?;
+        let version: Value = serde_json::from_str(&version)?;
+        Ok(Machine {
+            cores: thread::available_parallelism()?.get(),
+            memory_gib: (kib + (1 << 19)) >> 20,
+            kubernetes: version["serverVersion"]["gitVersion"].as_str().unwrap_or("?").to_owned(),
+            helm: helm.trim().split('+').next().unwrap_or_default().to_owned(),
+            date: exec::capture(Command::new("date").args(["-u", "+%Y-%m-%d"]))?.trim().to_owned(),
+        })
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        for kind in ["clusterrolebinding", "serviceaccount"] {
+            let _ = exec::capture(self.cluster.kubectl().args(["delete", "--ignore-not-found", kind, ACCOUNT]));
+        }
+        let _ = fs::remove_dir_all(&self.directory);
+        if let Some(config) = &self.started
+            && let Err(error) = cluster::down(config, false)
+        {
+            say(format!("the cluster could not be stopped: {error:#}"));
+        }
+    }
+}
+
+/// Deletes every store of a server and waits until they are gone.
+pub(super) fn delete_all(server: Server) -> Result<()> {
+    let api = server.api();
+    for store in api.stores()? {
+        api.delete(store["id"].as_str().context("a store without an id")?)?;
+    }
+    api.wait_until_empty(Duration::from_mins(5))
+}
+
+fn stop_servers(directory: &Path) -> Result<()> {
+    for entry in fs::read_dir(directory)? {
+        server::stop(&entry?.path())?;
+    }
+    Ok(())
+}
+
+/// A kubeconfig for an account that nobody else uses, so that the audit log tells its requests apart.
+fn account(cluster: &Cluster, directory: &Path) -> Result<PathBuf> {
+    let objects = json!({"apiVersion": "v1", "kind": "List", "items": [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": ACCOUNT, "namespace": "default"}},
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": ACCOUNT},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
+            "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT, "namespace": "default"}],
+        },
+    ]});
+    exec::feed(cluster.kubectl().args(["apply", "-f", "-"]), &objects.to_string())?;
+    let token = exec::capture(cluster.kubectl().args(["create", "token", ACCOUNT, "--duration", "6h"]))?;
+    let view =
+        exec::capture(cluster.kubectl().args(["config", "view", "--raw", "--flatten", "--minify", "-o", "json"]))?;
+    let mut config: Value = serde_json::from_str(&view)?;
+    config["users"][0]["user"] = json!({"token": token.trim()});
+    let file = directory.join("kubeconfig");
+    let mut out = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file)?;
+    out.write_all(config.to_string().as_bytes())?;
+    Ok(file)
+}

@@ -1,0 +1,76 @@
+//! `cargo xtask bench`: what the control plane costs, measured from outside it on the local cluster.
+
+mod audit;
+mod lab;
+mod memory;
+mod overhead;
+mod results;
+mod waiting;
+mod watchers;
+
+use std::{path::Path, thread, time::Duration};
+
+use anyhow::{Result, bail};
+use clap::{Args, Subcommand};
+
+use self::{
+    lab::{Lab, USUAL_VALUES},
+    overhead::Run,
+    results::Results,
+};
+use crate::progress::say;
+
+/// How many stores are brought up at once for the memory, and how many wait for the requests.
+const AT_ONCE: usize = 5;
+const MANY: usize = 20;
+
+/// Arguments of `cargo xtask bench`.
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// What the control plane adds to Helm and the cluster: time, memory, and requests while stores wait
+    Overhead {
+        /// How many stores are measured one after the other
+        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=50))]
+        runs: u32,
+        /// Do not write benches/RESULTS.md
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &BenchArgs) -> Result<()> {
+    let What::Overhead { runs, dry_run } = &args.what;
+    let results = measure(*runs)?;
+    if !dry_run {
+        results::write(&results)?;
+    }
+    println!("{}", results.line());
+    Ok(())
+}
+
+fn measure(runs: u32) -> Result<Results> {
+    let lab = Lab::prepare()?;
+    let measured = lab.with_server("overhead", Path::new(USUAL_VALUES), |server| {
+        let runs = (1..=runs).map(|number| overhead::run(&lab, server, number)).collect::<Result<Vec<Run>>>()?;
+        say("memory: idle, then while five stores are brought up at once");
+        // What the measured stores left is part of what an idle server holds.
+        thread::sleep(Duration::from_secs(10));
+        let idle = memory::resident(server.process)?;
+        let busy = memory::while_creating(server, AT_ONCE)?;
+        Ok((runs, idle, busy))
+    });
+    let (runs, rss_idle, rss_busy) = measured?;
+    let one = lab.with_server("waiting-1", &lab.waiting_values()?, |server| waiting::requests(&lab, server, 1))?;
+    let many = lab.with_server("waiting-20", &lab.waiting_values()?, |server| waiting::requests(&lab, server, MANY))?;
+    if one == 0 {
+        bail!("one waiting store caused no request at all: the audit log was not read");
+    }
+    Ok(Results { runs, rss_idle, rss_busy, requests_one: one, requests_many: many, machine: lab.machine()? })
+}
