@@ -91,6 +91,15 @@ pub(crate) fn programs(profile: Profile) -> Result<Programs> {
     Ok(programs)
 }
 
+/// An example that was built with the tests.
+pub(crate) fn example(name: &str) -> Result<PathBuf> {
+    let program = target_directory()?.join("debug/examples").join(name);
+    if !program.is_file() {
+        bail!("the example {} was not built", program.display());
+    }
+    Ok(program)
+}
+
 /// The workspace's packages, by name.
 pub(crate) fn packages() -> Result<Vec<Package>> {
     let text = exec::capture(command()?.args(["metadata", "--no-deps", "--offline", "--format-version", "1"]))?;

@@ -2,7 +2,7 @@
 
 use std::{env, path::Path, time::Instant};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use super::{browser, outcome::Outcome, session::Session, unit};
 use crate::cargo::{self, Profile};
@@ -14,14 +14,10 @@ const AT_ONCE: &str = "--test-threads=2";
 pub(crate) fn run(session: &mut Session, deadline: Instant) -> Result<Outcome> {
     let cluster = session.cluster()?;
     session.must("building the programs", cargo::build_programs(Profile::Debug)?, deadline)?;
-    let mut examples = cargo::command()?;
-    examples.args(["build", "--locked", "--package", "examples", "--all-targets"]);
-    session.must("building the examples", examples, deadline)?;
     let programs = cargo::programs(Profile::Debug)?;
-    let example = cargo::target_directory()?.join("debug/embed");
-    if !example.is_file() {
-        bail!("the example {} was not built", example.display());
-    }
+    // Cargo builds the examples with the tests.
+    session.test_programs("e2e", deadline)?;
+    let example = cargo::example("embed")?;
     let browser = browser::ensure(session, deadline)?;
     let bin = |name: &str| cluster.bin_dir.join(name);
     let (kubectl, helm, helm_3) = (bin("kubectl"), bin("helm"), bin("helm3"));

@@ -18,6 +18,9 @@ use super::{
 };
 use crate::cargo;
 
+/// Those that need nothing; cargo has built them with the tests.
+const EXAMPLES: &[&str] = &["fakes"];
+
 /// A built test binary.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TestProgram {
@@ -32,7 +35,13 @@ pub(crate) struct TestProgram {
 pub(crate) fn run(session: &mut Session, deadline: Instant) -> Result<Outcome> {
     let mut cargo = cargo::command()?;
     cargo.args(["test", "--locked", "--workspace", "--no-fail-fast"]);
-    Ok(tallied(session, vec![("cargo test".to_owned(), cargo)], deadline))
+    let mut outcome = tallied(session, vec![("cargo test".to_owned(), cargo)], deadline);
+    for name in EXAMPLES {
+        let example = cargo::example(name).map(Command::new);
+        let result = example.and_then(|example| session.must(name, example, deadline));
+        outcome.check(&format!("the example {name}"), result);
+    }
+    Ok(outcome)
 }
 
 /// Runs the ignored tests of one package, with what they are told through the environment.
