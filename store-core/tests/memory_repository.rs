@@ -22,6 +22,7 @@ impl Clock for Stopwatch {
     }
 }
 
+#[expect(clippy::unused_async, reason = "the suite awaits whoever makes a repository")]
 async fn memory() -> (Arc<dyn StoreRepository>, ()) {
     (Arc::new(MemoryRepository::new(Arc::new(Stopwatch(Instant::now())))), ())
 }
