@@ -100,7 +100,7 @@ impl HealthProbe for KubeProbe {
 
     async fn observe(&self, store: &Store, freshness: Freshness) -> Result<Observation, PortError> {
         match freshness {
-            Freshness::Fresh => read::observe(&self.cluster, &self.records, store).await,
+            Freshness::Fresh => Box::pin(read::observe(&self.cluster, &self.records, store)).await,
             Freshness::Cached => {
                 self.sight.check()?;
                 Ok(self.records.observe(store))

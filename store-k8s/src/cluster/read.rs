@@ -40,7 +40,7 @@ struct Listed {
 pub(crate) async fn observe(cluster: &Cluster, records: &Records, store: &Store) -> Result<Observation, PortError> {
     let doing = format!("read the objects of store {}", store.id);
     let client = cluster.client().await?;
-    let reads = within(CALL, &doing, read_all(&client, cluster, records, store)).await?;
+    let reads = within(CALL, &doing, Box::pin(read_all(&client, cluster, records, store))).await?;
     let Everything { listed, foreign_namespace, credentials, release } = reads?;
     let now = records.now();
     let names = records.update(&store.id, |record| {

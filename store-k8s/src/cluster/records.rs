@@ -56,14 +56,16 @@ impl Records {
     pub(crate) fn complete(&self, kind: Kind) {
         let (round, now) = (self.round(kind), self.now());
         let mut stores = self.lock();
+        let was_complete = self.is_complete();
+        self.listings[&kind].complete.store(true, Ordering::SeqCst);
+        // With the last kind, every store can be seen for the first time.
+        let is_news = !was_complete && self.is_complete();
         stores.retain(|store, record| {
-            if record.sweep(kind, round, now) {
+            if record.sweep(kind, round, now) || is_news {
                 self.changes.tell(store);
             }
             !record.is_empty()
         });
-        drop(stores);
-        self.listings[&kind].complete.store(true, Ordering::SeqCst);
     }
 
     /// Whether every kind was listed completely at least once.

@@ -4,6 +4,7 @@
 //! reads is what was compiled in.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -140,7 +141,7 @@ impl Chart {
         match files_below(&self.directory) {
             Ok(there) if there == *wanted => return Ok(()),
             Ok(_) => {
-                tracing::warn!(directory = %self.directory.display(), "the chart was changed; it is written again")
+                tracing::warn!(directory = %self.directory.display(), "the chart was changed; it is written again");
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
@@ -183,7 +184,10 @@ fn digest_of(files: &Files) -> String {
             digest.update(part);
         }
     }
-    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    digest.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 fn files_below(directory: &Path) -> io::Result<Files> {

@@ -25,7 +25,7 @@ const TRANSIENT: &[&str] = &[
 const CONFLICT: &[&str] = &[
     "cannot be imported into the current release",
     "invalid ownership metadata",
-    "cannot re-use a name that is still in use",
+    "a name that is still in use",
     "conflict occurred while applying object",
     "conflicts with",
     "apply failed with",
@@ -99,6 +99,10 @@ mod tests {
 
     #[rstest]
     #[case("Error: INSTALLATION FAILED: cannot re-use a name that is still in use", ErrorClass::Conflict)]
+    #[case(
+        "Error: INSTALLATION FAILED: release name check failed: cannot reuse a name that is still in use",
+        ErrorClass::Conflict
+    )]
     #[case(
         "Error: INSTALLATION FAILED: Unable to continue with install: ConfigMap \"web\" in namespace \"store-x\" exists and \
          cannot be imported into the current release: invalid ownership metadata; label validation error",

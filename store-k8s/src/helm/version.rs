@@ -30,7 +30,7 @@ const ALLOWED: &str = "Helm 3 from 3.13 on, or Helm 4";
 #[derive(Debug, thiserror::Error)]
 pub enum HelmVersionError {
     /// It is not there.
-    #[error("HELM_BINARY: no program {wanted:?} was found{}; install {ALLOWED}, or name its path", searched(.path))]
+    #[error("HELM_BINARY: no program {wanted:?} was found{}; install {ALLOWED}, or name its path", searched(.path.as_deref()))]
     Missing {
         /// What was looked for.
         wanted: String,
@@ -72,8 +72,8 @@ pub enum HelmVersionError {
     },
 }
 
-fn searched(path: &Option<String>) -> String {
-    path.as_ref().map(|path| format!(" in {path}")).unwrap_or_default()
+fn searched(path: Option<&str>) -> String {
+    path.map(|path| format!(" in {path}")).unwrap_or_default()
 }
 
 /// The absolute path of the program: as named if it has a slash, otherwise looked up in the search path.
