@@ -10,10 +10,9 @@ use crate::{
     progress::{Stopwatch, say},
 };
 
-/// Name of the base image in buildah's storage.
+/// Name of the base image in buildah's storage, and part of the key of what stands on it: change the tag when the recipe
+/// below changes.
 pub(crate) const NAME: &str = "localhost/store-base:trixie";
-/// Raise the number when the recipe below changes.
-pub(crate) const KEY: &str = "trixie minbase 1";
 
 /// Not needed in a container.
 const TRIMMED: &[&str] = &[

@@ -69,7 +69,7 @@ impl Builder {
     pub(crate) fn pins(&self) -> String {
         match self {
             Self::Engine(engine) => (*engine).to_owned(),
-            Self::Buildah(_) => format!("buildah {}", base::KEY),
+            Self::Buildah(_) => format!("buildah {} npm {}", base::NAME, npm_version().unwrap_or_default()),
         }
     }
 
@@ -167,6 +167,13 @@ impl Buildah {
         }
         Ok(command)
     }
+}
+
+/// The version of the npm that the build is given.
+fn npm_version() -> Option<String> {
+    let manifest = fs::read(npm_directory()?.join("package.json")).ok()?;
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).ok()?;
+    manifest["version"].as_str().map(str::to_owned)
 }
 
 /// This machine's npm: given to the build, it saves the download of another one.
