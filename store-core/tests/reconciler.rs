@@ -28,6 +28,9 @@ async fn a_store_becomes_ready_gate_by_gate_and_is_gone_after_its_deletion() {
     assert_eq!((store.status, store.step), (Status::Provisioning, Some(Gate::Queued)));
 
     let store = world.until(&store.id, Status::Ready).await;
+    let took = store.ready_at.expect("a time").duration_since(store.created_at);
+    // Four milestones of 3 s and a Helm of 0.3 s; nothing may have waited for a timer.
+    assert!(took.as_millis() < 12_500, "{took:?}");
     assert!(store.gates.iter().all(|gate| gate.started_at.is_some() && gate.ended_at.is_some()), "{:#?}", store.gates);
     assert_eq!(store.condition.as_deref(), Some("healthy"));
     assert!(store.details["publishable_api_key"].starts_with("pk_"));

@@ -156,8 +156,14 @@ fn templates_that_are_none(#[case] template: &str) {
 
 #[test]
 fn unknown_words_name_what_is_allowed() {
-    assert_eq!("shopify".parse::<Engine>().expect_err("unknown").message(), r#"unknown engine "shopify"; allowed: medusa"#);
-    assert_eq!("huge".parse::<Plan>().expect_err("unknown").message(), r#"unknown plan "huge"; allowed: small, medium, large"#);
+    assert_eq!(
+        "shopify".parse::<Engine>().expect_err("unknown").message(),
+        r#"unknown engine "shopify"; allowed: medusa"#
+    );
+    assert_eq!(
+        "huge".parse::<Plan>().expect_err("unknown").message(),
+        r#"unknown plan "huge"; allowed: small, medium, large"#
+    );
     assert!("ready".parse::<Status>().expect_err("unknown").message().contains("PROVISIONING, READY"));
 }
 

@@ -344,17 +344,15 @@ impl Turn<'_> {
     }
 }
 
-/// Whether a decision must be taken again on a fresh read: everything that acts or settles, waiting for a release, and
-/// every step of a teardown but waiting for a namespace that is going.
+/// Whether a decision must be taken again on a fresh read: everything that acts or settles; and waiting for anything
+/// that is not watched, which is a release that is not deployed and the last of a teardown.
 fn wants_fresh(store: &Store, seen: &Observation, action: &Action) -> bool {
-    match action {
-        Action::Rest | Action::Admit | Action::Record(Change::BeginAttempt(_)) => false,
-        Action::Look | Action::Do(_) | Action::Record(_) => true,
-        Action::Wait(_) if matches!(store.progress, Progress::Deleting(_)) => {
-            !matches!(seen.namespace, NamespaceSeen::Terminating { .. })
-        }
-        // No watch tells of releases: what was absent or pending when it was last read may be deployed by now.
-        Action::Wait(_) => !matches!(seen.release, ReleaseSeen::Deployed { .. }),
+    match (action, &store.progress) {
+        (Action::Rest | Action::Admit | Action::Record(Change::BeginAttempt(_)), _) => false,
+        (Action::Look | Action::Do(_) | Action::Record(_), _) => true,
+        (Action::Wait(_), Progress::Provisioning(_)) => !matches!(seen.release, ReleaseSeen::Deployed { .. }),
+        (Action::Wait(_), Progress::Deleting(_)) => !matches!(seen.namespace, NamespaceSeen::Terminating { .. }),
+        (Action::Wait(_), _) => false,
     }
 }
 

@@ -52,6 +52,8 @@ struct State {
     next_uid: u32,
     planned_errors: VecDeque<(ActionKind, PortError)>,
     broken_images: Vec<StoreId>,
+    /// Release and Secret are not watched: what a cached look knows of them is what the last fresh one read.
+    last_read: BTreeMap<StoreId, (ReleaseSeen, CredentialsSeen)>,
     runs: Vec<(StoreId, ActionKind)>,
 }
 
@@ -82,6 +84,7 @@ impl FakeCluster {
             next_uid: 1,
             planned_errors: VecDeque::new(),
             broken_images: Vec::new(),
+            last_read: BTreeMap::new(),
             runs: Vec::new(),
         };
         Self { state: Arc::new(Mutex::new(state)), changes: broadcast::Sender::new(1024), clock, timings }
@@ -117,6 +120,11 @@ impl FakeCluster {
     pub fn occupy_namespace(&self, store: &StoreId) {
         let namespace = Namespace { uid: "foreign".to_owned(), is_foreign: true, ..Namespace::default() };
         self.state().namespaces.insert(store.clone(), namespace);
+    }
+
+    /// Forgets what fresh looks have read, as a process does that ends.
+    pub fn forget_reads(&self) {
+        self.state().last_read.clear();
     }
 
     /// Leaves the release as a Helm leaves it that was killed during its installation.
@@ -307,23 +315,22 @@ impl HealthProbe for FakeCluster {
         Ok(ClusterIdentity { uid: state.uid.clone(), version: "simulated".to_owned() })
     }
 
-    async fn observe(&self, store: &Store, _: Freshness) -> Result<Observation, PortError> {
+    async fn observe(&self, store: &Store, freshness: Freshness) -> Result<Observation, PortError> {
         self.settle();
-        let state = self.state();
+        let mut state = self.state();
         if !state.is_reachable {
             return Err(PortError::transient("the simulated cluster is away"));
         }
-        let is_broken = state.broken_images.contains(&store.id);
-        let Some(namespace) = state.namespaces.get(&store.id) else {
-            let (namespace, release) = (NamespaceSeen::Absent, ReleaseSeen::Absent);
-            return Ok(Observation {
-                namespace,
-                release,
-                credentials: CredentialsSeen::Absent,
-                ..Observation::default()
-            });
-        };
-        Ok(self.describe(store, namespace, is_broken))
+        let mut seen = self.look(store, &state);
+        match freshness {
+            Freshness::Fresh => {
+                state.last_read.insert(store.id.clone(), (seen.release.clone(), seen.credentials));
+            }
+            Freshness::Cached => {
+                (seen.release, seen.credentials) = state.last_read.get(&store.id).cloned().unwrap_or_default();
+            }
+        }
+        Ok(seen)
     }
 
     async fn existing_volumes(&self, names: &[String]) -> Result<Vec<String>, PortError> {
@@ -356,6 +363,19 @@ impl HealthProbe for FakeCluster {
 }
 
 impl FakeCluster {
+    fn look(&self, store: &Store, state: &State) -> Observation {
+        let is_broken = state.broken_images.contains(&store.id);
+        match state.namespaces.get(&store.id) {
+            Some(namespace) => self.describe(store, namespace, is_broken),
+            None => Observation {
+                namespace: NamespaceSeen::Absent,
+                release: ReleaseSeen::Absent,
+                credentials: CredentialsSeen::Absent,
+                ..Observation::default()
+            },
+        }
+    }
+
     fn describe(&self, store: &Store, namespace: &Namespace, is_broken: bool) -> Observation {
         let uid = namespace.uid.clone();
         let mut seen = Observation {

@@ -52,8 +52,9 @@ impl World {
         Self { service, cluster, repository, clock, parts, settings }
     }
 
-    /// Another process on the same database and cluster.
+    /// Another process on the same database and cluster, after the first one's end.
     pub fn another(&self, owner: &str) -> StoreService {
+        self.cluster.forget_reads();
         let mut settings = self.settings.clone();
         settings.reconciler.owner = owner.to_owned();
         StoreService::new(self.parts.clone(), settings)
