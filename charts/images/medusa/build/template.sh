@@ -4,11 +4,13 @@ set -eu
 
 bin=/usr/lib/postgresql/17/bin
 data=/tmp/template
-port=54329
 page=/tmp/page.html
+# The build may share the machine's network, and with it its ports, with other builds.
+free_port() { node -e 'const s = require("net").createServer().listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close(); })'; }
+port=$(free_port)
 as_postgres() { setpriv --reuid postgres --regid postgres --clear-groups "$@"; }
 
-export NODE_ENV=production PORT=9009 \
+export NODE_ENV=production PORT=$(free_port) \
   DATABASE_URL="postgres://postgres@127.0.0.1:$port/medusa?sslmode=disable" \
   PUBLIC_URL=http://template.invalid JWT_SECRET=template COOKIE_SECRET=template
 

@@ -29,8 +29,8 @@ async function connect() {
   return client;
 }
 
-/** Repeats `attempt` until it gives something other than undefined; its errors count as "not yet". */
-async function poll(attempt, { seconds, every = 250, what }) {
+/** Repeats `attempt` until it gives something other than undefined; an error counts as "not yet" unless it is final. */
+async function poll(attempt, { seconds, every = 250, what, isFinal = () => false }) {
   const deadline = Date.now() + seconds * 1000;
   let last = "";
   while (Date.now() < deadline) {
@@ -40,6 +40,9 @@ async function poll(attempt, { seconds, every = 250, what }) {
         return result;
       }
     } catch (error) {
+      if (isFinal(error)) {
+        throw error;
+      }
       last = `: ${reason(error)}`;
     }
     await sleep(every);

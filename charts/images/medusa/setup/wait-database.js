@@ -9,4 +9,9 @@ async function ready() {
   return true;
 }
 
-run(() => poll(ready, { seconds: Number(process.env.WAIT_SECONDS ?? 300), what: "the database did not take connections" }));
+/** A database that is up and refuses the password will not change its mind. */
+const isFinal = (error) => error.code === "28P01";
+
+run(() =>
+  poll(ready, { seconds: Number(process.env.WAIT_SECONDS ?? 300), what: "the database did not take connections", isFinal }),
+);
