@@ -23,6 +23,7 @@ try {
   await row.waitFor();
   const list = (await row.innerText()).replaceAll(/\s+/g, " ").trim();
   await row.click();
+  await page.waitForURL(/\/app\/orders\/order_/);
   await page.getByText(wanted.customer).first().waitFor();
   if (wanted.screenshot) await page.screenshot({ path: wanted.screenshot });
   console.log(JSON.stringify({ list, url: page.url() }));
