@@ -40,6 +40,8 @@
 //! client; Helm, and what it runs, gets the list in `helm::environment`.
 
 mod cluster;
+pub mod credentials;
+pub mod doctor;
 mod helm;
 pub mod labels;
 #[cfg(test)]

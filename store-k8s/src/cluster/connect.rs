@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, Shared};
 use kube::config::KubeConfigOptions;
 use kube::{Client, Config};
 use store_core::ports::{Clock, PortError};
@@ -26,8 +28,12 @@ pub struct Cluster {
 struct Inner {
     target: Target,
     clock: Arc<dyn Clock>,
-    client: Mutex<Option<Client>>,
+    client: Mutex<Option<Connection>>,
 }
+
+/// A client that is there, or is being made. Making one may run a credential plugin: it is shared by all who wait, and
+/// goes on when they give up, so that a plugin that hangs is not started again and again.
+type Connection = Shared<BoxFuture<'static, Result<Client, Arc<PortError>>>>;
 
 impl Cluster {
     /// Resolves kubeconfig and context, and reads them once so that mistakes are known at start.
@@ -51,17 +57,36 @@ impl Cluster {
         &self.inner.clock
     }
 
-    /// The client. Building one may run a credential plugin, which blocks, so it happens on a blocking thread; the
-    /// lock makes sure that there is one at a time.
+    /// The client, made on first use.
     pub(crate) async fn client(&self) -> Result<Client, PortError> {
-        let mut slot = within(CALL, "connect to the cluster", self.inner.client.lock()).await?;
-        let now = self.inner.clock.now();
-        if let Some(client) = slot.as_ref().filter(|client| client.valid_until().is_none_or(|end| now < end)) {
-            return Ok(client.clone());
+        let mut slot = self.inner.client.lock().await;
+        let connection =
+            slot.take().filter(|connection| self.is_usable(connection)).unwrap_or_else(|| self.connection());
+        *slot = Some(connection.clone());
+        drop(slot);
+        match within(CALL, "connect to the cluster", connection).await? {
+            Ok(client) => Ok(client),
+            Err(error) => Err(PortError::new(error.class(), error.to_string()).because(error)),
         }
-        let client = within(CALL, "connect to the cluster", build(&self.inner.target)).await??;
-        *slot = Some(client.clone());
-        Ok(client)
+    }
+
+    fn is_usable(&self, connection: &Connection) -> bool {
+        match connection.peek() {
+            None => true,
+            Some(Ok(client)) => client.valid_until().is_none_or(|end| self.inner.clock.now() < end),
+            Some(Err(_)) => false,
+        }
+    }
+
+    fn connection(&self) -> Connection {
+        let target = self.inner.target.clone();
+        let task = tokio::spawn(async move { build(&target).await });
+        let connection = async move {
+            task.await.unwrap_or_else(|cause| {
+                Err(PortError::transient("cannot connect to the cluster: the attempt was cut off").because(cause))
+            })
+        };
+        connection.map(|result| result.map_err(Arc::new)).boxed().shared()
     }
 
     /// Forgets the client, so that the next call reads kubeconfig and credentials again.
@@ -133,3 +158,7 @@ async fn configuration(target: &Target) -> Result<Config, ConnectError> {
     config.connect_timeout = Some(CONNECT);
     Ok(config)
 }
+
+#[cfg(test)]
+#[path = "connect_tests.rs"]
+mod tests;

@@ -18,12 +18,13 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::connect::{CALL, Cluster};
+use super::facts::{Fold as _, Kind};
 use super::records::Records;
 use super::sight::{self, Sight};
 use super::{read, watch};
 use crate::labels;
 
-/// How long a watch is trusted before its kind is listed again; each watch takes up to a fifth more.
+/// How long a watch is trusted before its kind is listed again; a little more for each.
 const RESYNC: Duration = Duration::from_mins(5);
 /// How often the events of objects that do not say what is wrong are asked, and for how long they must have been so.
 const EXPLAIN_EVERY: Duration = Duration::from_secs(5);
@@ -42,19 +43,23 @@ pub struct KubeProbe {
 impl KubeProbe {
     /// Starts the watches of this installation's objects. Must be called within a tokio runtime; waits for nothing.
     pub fn start(cluster: Cluster, installation: Uuid) -> Self {
+        Self::start_with(cluster, installation, RESYNC)
+    }
+
+    /// The same, with another time for which a watch is trusted: 5 minutes suit a cluster, tests want less.
+    pub fn start_with(cluster: Cluster, installation: Uuid, resync: Duration) -> Self {
         let records = Arc::new(Records::new(installation, cluster.clock().clone()));
         let sight = Arc::new(Sight::default());
         let mut tasks = JoinSet::new();
-        let mut index = 0;
+        let spread = |kind| resync + jitter(resync, installation, kind);
         macro_rules! watch {
-            ($($kind:ty),+ $(,)?) => {$(
-                let resync = RESYNC + jitter(installation, index);
-                index += 1;
-                tasks.spawn(watch::watch::<$kind>(cluster.clone(), records.clone(), sight.clone(), resync));
-            )+};
+            ($($kind:ty),+ $(,)?) => {$({
+                let (cluster, records, sight) = (cluster.clone(), records.clone(), sight.clone());
+                tasks.spawn(watch::watch::<$kind>(cluster, records, sight, spread(<$kind>::KIND)));
+            })+};
         }
+        // One for each `Kind`: nothing is known until all of them were listed.
         watch!(Namespace, StatefulSet, Deployment, Job, Pod, PersistentVolumeClaim, Ingress);
-        debug_assert_eq!(index, super::facts::Kind::ALL.len() as u64);
         tasks.spawn({
             let (cluster, sight) = (cluster.clone(), sight.clone());
             async move { sight.keep(&cluster).await }
@@ -64,11 +69,11 @@ impl KubeProbe {
     }
 }
 
-/// Spreads the lists of several kinds and of several replicas; not random, but different for each.
-fn jitter(installation: Uuid, index: u64) -> Duration {
+/// Up to a fifth: spreads the lists of several kinds and of several replicas. Not random, but different for each.
+fn jitter(resync: Duration, installation: Uuid, kind: Kind) -> Duration {
     let seed = installation.as_u64_pair().1 ^ u64::from(std::process::id());
-    let percent = seed.wrapping_add(index.wrapping_mul(37)) % 100;
-    RESYNC / 5 * u32::try_from(percent).unwrap_or_default() / 100
+    let percent = seed.wrapping_add(kind as u64 * 37) % 100;
+    resync / 5 * u32::try_from(percent).unwrap_or_default() / 100
 }
 
 /// Asks the events of objects that stay without pods or volume, and of no others. Only such objects cost anything.

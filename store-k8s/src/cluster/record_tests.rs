@@ -1,1 +1,150 @@
-//! Tests of the sibling module.
+//! How a record follows what happens: order, relists, reads that overtake each other, and how long things last.
+
+use pretty_assertions::assert_eq;
+use store_core::lifecycle::FailureCode;
+
+use super::*;
+use crate::cluster::diagnosis;
+use crate::cluster::facts::{ClaimFact, IngressFact, WorkloadFact};
+use crate::testing::{at, store};
+
+fn workload(ready: bool) -> Fact {
+    let (uid, component) = ("u".to_owned(), Component::Server);
+    Fact::Workload(WorkloadFact { uid, component, ready, mute: false, trouble: None })
+}
+
+fn claim(pending: bool) -> Fact {
+    let (uid, component) = ("u".to_owned(), Component::Database);
+    let volume = (!pending).then(|| "pv-1".to_owned());
+    Fact::Claim(ClaimFact { uid, component, volume, pending, trouble: None })
+}
+
+fn pod(troubles: &[(FailureCode, u32)]) -> Fact {
+    let trouble = |&(code, times): &(FailureCode, u32)| Trouble {
+        code,
+        component: Component::Server,
+        kind: Kind::Pod,
+        name: "server-1".into(),
+        what: "x".into(),
+        said: String::new(),
+        times,
+    };
+    let troubles = troubles.iter().map(trouble).collect();
+    Fact::Pod(PodFact { job: None, ended: None, initialised: false, report: None, last_words: None, troubles })
+}
+
+/// A record that is told of one object after the other, in listing 1.
+#[derive(Default)]
+struct Told(Record);
+
+impl Told {
+    fn apply(&mut self, kind: Kind, name: &str, fact: Fact, version: u64, second: i64) -> bool {
+        self.0.apply(kind, name.into(), fact, version, 1, at(second))
+    }
+
+    fn seen(&self) -> Observation {
+        self.0.observation(&store())
+    }
+}
+
+#[test]
+fn only_what_is_kept_counts_as_a_change_and_readiness_has_a_beginning() {
+    let mut told = Told::default();
+    assert!(told.apply(Kind::Deployment, "server", workload(false), 1, 0));
+    assert!(!told.apply(Kind::Deployment, "server", workload(false), 2, 5));
+    assert_eq!(told.seen().workloads[0].since, at(0));
+    assert!(told.apply(Kind::Deployment, "server", workload(true), 3, 9));
+    assert_eq!(told.seen().workloads[0], WorkloadSeen { component: Component::Server, ready: true, since: at(9) });
+}
+
+#[test]
+fn older_news_is_no_news() {
+    let mut told = Told::default();
+    told.apply(Kind::Deployment, "server", workload(true), 7, 0);
+    assert!(!told.apply(Kind::Deployment, "server", workload(false), 6, 1));
+    assert!(!told.0.remove(Kind::Deployment, "server", 6, at(1)));
+    assert!(told.seen().is_workload_ready(Component::Server));
+    assert!(told.0.remove(Kind::Deployment, "server", 8, at(1)));
+    assert!(told.0.is_empty());
+}
+
+#[test]
+fn what_a_fresh_read_did_not_find_does_not_come_back_with_older_news() {
+    let mut told = Told::default();
+    told.apply(Kind::Pod, "old", pod(&[]), 3, 0);
+    assert!(told.0.replace(Kind::Pod, vec![("new".into(), pod(&[]), 9)], 10, 1, at(1)));
+    assert_eq!(told.seen().leftovers, 1);
+    assert!(!told.apply(Kind::Pod, "old", pod(&[]), 4, 2));
+    assert_eq!(told.seen().leftovers, 1);
+    // But what a watch knows from after the read stays, and a read that was overtaken changes nothing.
+    assert!(told.apply(Kind::Pod, "newest", pod(&[]), 12, 3));
+    assert!(!told.0.replace(Kind::Pod, vec![], 5, 1, at(4)));
+    told.0.replace(Kind::Pod, vec![("new".into(), pod(&[]), 9)], 11, 1, at(4));
+    assert_eq!(told.seen().leftovers, 2);
+}
+
+#[test]
+fn a_fresh_read_takes_what_is_older_than_an_earlier_one() {
+    let mut told = Told::default();
+    told.0.replace(Kind::Ingress, vec![], 10, 1, at(0));
+    let ingress = Fact::Ingress(IngressFact { addressed: true });
+    // Made before the first read of another kind's version, yet listed now: it is there.
+    told.0.replace(Kind::Ingress, vec![("i".into(), ingress, 9)], 11, 1, at(1));
+    assert_eq!(told.seen().published, Published::Yes);
+}
+
+#[test]
+fn a_listing_forgets_what_it_did_not_have() {
+    let mut told = Told::default();
+    told.apply(Kind::Pod, "gone", pod(&[]), 1, 0);
+    told.0.apply(Kind::Pod, "there".into(), pod(&[]), 2, 2, at(1));
+    told.apply(Kind::Deployment, "server", workload(true), 3, 0);
+    assert!(told.0.sweep(Kind::Pod, 2, at(2)));
+    assert!(!told.0.sweep(Kind::Pod, 2, at(2)));
+    assert_eq!(told.seen().leftovers, 2);
+}
+
+#[test]
+fn a_suspicion_lasts_while_it_is_seen_and_begins_anew_after_a_break() {
+    let mut told = Told::default();
+    let crash = |times| pod(&[(FailureCode::CrashLoop, times)]);
+    told.apply(Kind::Pod, "server-1", crash(1), 1, 0);
+    told.apply(Kind::Pod, "server-1", crash(2), 2, 20);
+    // Another pod of the same component with the same trouble takes its place: it goes on.
+    told.apply(Kind::Pod, "server-2", crash(1), 3, 25);
+    told.0.remove(Kind::Pod, "server-1", 4, at(30));
+    let seen = told.seen().suspicions;
+    assert_eq!((seen.len(), seen[0].since, seen[0].times), (1, at(0), 1));
+    told.apply(Kind::Pod, "server-2", pod(&[]), 5, 40);
+    assert_eq!(told.seen().suspicions, []);
+    told.apply(Kind::Pod, "server-2", crash(2), 6, 50);
+    assert_eq!(told.seen().suspicions[0].since, at(50));
+}
+
+#[test]
+fn what_events_told_lasts_until_the_object_speaks_for_itself() {
+    let mut told = Told::default();
+    told.apply(Kind::Claim, "data", claim(true), 1, 0);
+    let mutes = told.0.mutes();
+    assert_eq!((mutes.len(), mutes[0].since), (1, at(0)));
+    let trouble = diagnosis::claim_unbound(Component::Database, "data", "no such class");
+    assert!(told.0.tell(&mutes[0], Some(trouble.clone()), at(5)));
+    assert!(!told.0.tell(&mutes[0], Some(trouble), at(9)));
+    assert_eq!(told.seen().suspicions[0].since, at(5));
+    told.apply(Kind::Claim, "data", claim(false), 2, 10);
+    assert_eq!(told.seen().suspicions, []);
+    assert_eq!(told.0.bound_volumes(), [("pv-1".to_owned(), "data".to_owned())]);
+}
+
+#[test]
+fn the_namespace_is_seen_in_all_its_states() {
+    let mut told = Told::default();
+    assert_eq!(told.seen().namespace, NamespaceSeen::Absent);
+    told.0.foreign_namespace = true;
+    assert_eq!(told.seen().namespace, NamespaceSeen::Foreign);
+    let namespace = |terminating| Fact::Namespace(NamespaceFact { uid: "u".into(), terminating, blocker: None });
+    told.apply(Kind::Namespace, "store-abcdefghij", namespace(false), 1, 0);
+    assert_eq!(told.seen().namespace, NamespaceSeen::Active { uid: "u".into() });
+    told.apply(Kind::Namespace, "store-abcdefghij", namespace(true), 2, 0);
+    assert_eq!(told.seen().namespace, NamespaceSeen::Terminating { uid: "u".into(), blocker: None });
+}

@@ -58,13 +58,13 @@ impl Records {
         let mut stores = self.lock();
         let was_complete = self.is_complete();
         self.listings[&kind].complete.store(true, Ordering::SeqCst);
-        // With the last kind, every store can be seen for the first time.
-        let is_news = !was_complete && self.is_complete();
+        let is_complete = self.is_complete();
         stores.retain(|store, record| {
-            if record.sweep(kind, round, now) || is_news {
+            // With the last kind, every store can be seen for the first time, also one that has gone meanwhile.
+            if record.sweep(kind, round, now) || is_complete != was_complete {
                 self.changes.tell(store);
             }
-            !record.is_empty()
+            !is_complete || !record.is_empty()
         });
     }
 
@@ -98,7 +98,7 @@ impl Records {
         if record.remove(K::KIND, &object.name(), version(object), now) {
             self.changes.tell(&store);
         }
-        if record.is_empty() {
+        if self.is_complete() && record.is_empty() {
             stores.remove(&store);
         }
     }
@@ -172,3 +172,7 @@ fn version<K: Resource>(object: &K) -> u64 {
 pub(crate) fn parse_version(text: Option<&str>) -> u64 {
     text.and_then(|text| text.parse().ok()).unwrap_or_default()
 }
+
+#[cfg(test)]
+#[path = "records_tests.rs"]
+mod tests;

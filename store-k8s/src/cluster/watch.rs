@@ -12,7 +12,7 @@ use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::connect::Cluster;
 use super::facts::Fold;
@@ -24,6 +24,8 @@ use crate::labels;
 const WATCH_SECONDS: u32 = 120;
 /// Objects in one page of a list.
 const PAGE: u32 = 500;
+/// How long a first list of everything may take; the watch begins anew when it is stuck on a dead connection.
+const LIST: Duration = Duration::from_mins(1);
 /// Before a connection that could not even be made is tried again.
 const RETRY: Duration = Duration::from_secs(2);
 
@@ -46,12 +48,17 @@ where
             .timeout(WATCH_SECONDS)
             .page_size(PAGE);
         let mut events = pin!(watcher(Api::<K>::all(client), config).default_backoff());
-        let mut trusted = pin!(sleep(resync));
+        let mut trusted = pin!(sleep(LIST.min(resync)));
         loop {
             tokio::select! {
                 () = &mut trusted => break,
                 event = events.next() => match event {
-                    Some(Ok(event)) => fold(&records, &event),
+                    Some(Ok(event)) => {
+                        fold(&records, &event);
+                        if matches!(event, Event::InitDone) {
+                            trusted.as_mut().reset(Instant::now() + resync);
+                        }
+                    }
                     Some(Err(error)) if is_unauthorized(&error) => {
                         // Its client will not get better; the next one reads the credentials again.
                         sight.doubt(&error);

@@ -208,6 +208,17 @@ impl Deployer for HelmDeployer {
     }
 }
 
+impl HelmVersion {
+    /// Finds Helm and asks its version, without anything else of a deployer; for `store doctor`.
+    pub async fn detect(config: &HelmConfig) -> Result<Self, HelmSetupError> {
+        let spawner = Spawner::start().map_err(HelmSetupError::Thread)?;
+        let environment = environment::base(&config.environment, &config.passthrough, None, &config.state_dir);
+        let binary =
+            version::find(&config.binary, config.environment.get(OsStr::new("PATH")).map(OsString::as_os_str))?;
+        Ok(detect(&spawner, binary, &environment, std::path::Path::new("/")).await?)
+    }
+}
+
 async fn detect(
     spawner: &Spawner,
     binary: PathBuf,

@@ -119,3 +119,7 @@ async fn drained(mut reader: tokio::task::JoinHandle<Vec<u8>>) -> Vec<u8> {
         Vec::new()
     }
 }
+
+#[cfg(test)]
+#[path = "run_tests.rs"]
+mod tests;

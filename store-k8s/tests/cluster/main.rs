@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod diagnosis;
+mod doctor;
 mod foreign;
 mod lifecycle;
 mod recovery;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use futures::StreamExt as _;
 use kube::config::Kubeconfig;
 use store_core::ports::{ActionKind, Deployer as _, ErrorClass, Freshness, HealthProbe as _, NamespaceSeen};
+use store_k8s::KubeProbe;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
@@ -15,8 +16,10 @@ use crate::support::{Bench, Chart, Helm, context, kubeconfig, on_bench_with};
 const OPEN: u8 = 0;
 const SHUT: u8 = 1;
 const SILENT: u8 = 2;
+const STALLED: u8 = 3;
 
-/// Forwards connections while it is open; cuts them all when it is shut; swallows them when it is silent.
+/// Forwards connections while it is open; cuts them all when it is shut; swallows them when it is silent. Once stalled,
+/// it holds those that there are without a word, and forwards new ones.
 struct Gate {
     state: AtomicU8,
     changed: Notify,
@@ -44,11 +47,13 @@ impl Gate {
     async fn pass(self: Arc<Self>, mut incoming: TcpStream, server: String) {
         let changed = self.changed.notified();
         match self.state.load(Ordering::SeqCst) {
-            OPEN => {
+            OPEN | STALLED => {
                 let mut outgoing = TcpStream::connect(server).await.unwrap();
                 tokio::select! {
                     _ = tokio::io::copy_bidirectional(&mut incoming, &mut outgoing) => {}
-                    () = changed => {}
+                    () = changed => if self.state.load(Ordering::SeqCst) == STALLED {
+                        std::future::pending::<()>().await;
+                    }
                 }
             }
             SILENT => changed.await,
@@ -96,12 +101,7 @@ async fn a_cluster_that_goes_away_is_noticed_and_caught_up_with() {
         println!("{error}");
         assert_eq!(error.class(), ErrorClass::Transient);
         // While nobody looks, the namespace goes.
-        let namespaces = kube::Api::<k8s_openapi::api::core::v1::Namespace>::all(bench.client.clone());
-        let name = bench.store.id.namespace();
-        namespaces.delete(&name, &kube::api::DeleteParams::default()).await.unwrap();
-        while namespaces.get_opt(&name).await.unwrap().is_some() {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        bench.delete_namespace_directly().await;
 
         gate.set(OPEN);
         println!("in sight after {:?}", until_cached(bench, true).await);
@@ -134,6 +134,27 @@ async fn an_api_server_that_never_answers_meets_our_deadlines() {
         gate.set(OPEN);
         bench.prepare().await;
         bench.wait("the namespace", 60, |seen| matches!(seen.namespace, NamespaceSeen::Active { .. })).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test --only cluster"]
+async fn a_watch_that_is_stalled_is_replaced() {
+    let directory = tempfile::tempdir().unwrap();
+    let (gate, file) = gated(directory.path()).await;
+    on_bench_with(file, Chart::Tiny(String::new()), Helm::Four, async |bench: &Bench| {
+        bench.prepare().await;
+        let probe = KubeProbe::start_with(bench.cluster.clone(), bench.installation, Duration::from_secs(3));
+        let mut changes = probe.changes();
+        assert_eq!(changes.next().await, Some(bench.store.id.clone()));
+        gate.set(STALLED);
+        bench.delete_namespace_directly().await;
+        let begun = Instant::now();
+        while probe.observe(&bench.store, Freshness::Cached).await.unwrap().namespace != NamespaceSeen::Absent {
+            tokio::time::timeout(Duration::from_mins(1), changes.next()).await.unwrap();
+        }
+        println!("noticed after {:?}", begun.elapsed());
     })
     .await;
 }

@@ -26,6 +26,7 @@ use uuid::Uuid;
 
 /// Everything that a test needs for one store.
 pub(crate) struct Bench {
+    pub(crate) cluster: Cluster,
     pub(crate) deployer: HelmDeployer,
     pub(crate) probe: KubeProbe,
     pub(crate) client: Client,
@@ -128,7 +129,7 @@ impl Bench {
         let deployer = HelmDeployer::new(cluster.clone(), helm, installation).await.unwrap();
         let probe = KubeProbe::start(cluster.clone(), installation);
         let (client, store) = (direct_client().await, store(installation));
-        Self { deployer, probe, client, store, installation, _directory: directory }
+        Self { cluster, deployer, probe, client, store, installation, _directory: directory }
     }
 
     /// Namespace and credentials.
@@ -158,9 +159,12 @@ impl Bench {
         let mut changes = self.probe.changes();
         let until = tokio::time::Instant::now() + Duration::from_secs(seconds);
         loop {
-            let seen = self.cached().await;
-            if wanted(&seen) {
-                return seen;
+            // The cluster may be out of sight for a moment; then the last look decides.
+            let seen = self.probe.observe(&self.store, Freshness::Cached).await;
+            if let Ok(seen) = &seen
+                && wanted(seen)
+            {
+                return seen.clone();
             }
             // The last look before giving up is a fresh one, to tell a stale view from a cluster that is not there yet.
             if tokio::time::timeout_at(until, changes.next()).await.is_err() {
@@ -175,6 +179,15 @@ impl Bench {
         match self.fresh().await.namespace {
             NamespaceSeen::Active { uid } | NamespaceSeen::Terminating { uid, .. } => uid,
             other => panic!("no namespace: {other:?}"),
+        }
+    }
+
+    /// Somebody else deletes the namespace, past the adapter; it is gone when this returns.
+    pub(crate) async fn delete_namespace_directly(&self) {
+        let (namespaces, name) = (Api::<Namespace>::all(self.client.clone()), self.store.id.namespace());
+        namespaces.delete(&name, &DeleteParams::default()).await.unwrap();
+        while namespaces.get_opt(&name).await.unwrap().is_some() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
 

@@ -1,0 +1,126 @@
+//! Credential plugins, and an API server that is only a stub: what the client sends, and how errors are said.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex as Lock;
+
+use jiff::Timestamp;
+use store_core::ports::ErrorClass;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+use super::*;
+use crate::cluster::sight::identify;
+use crate::testing::StillClock;
+
+/// Answers each request with a status and a JSON body, by what the request's head holds.
+async fn serve(answer: impl Fn(&str) -> (u16, &'static str) + Send + Sync + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let answer = Arc::new(answer);
+    tokio::spawn(async move {
+        while let Ok((mut connection, _)) = listener.accept().await {
+            let answer = answer.clone();
+            tokio::spawn(async move {
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    head.push(connection.read_u8().await?);
+                }
+                let (status, body) = answer(&String::from_utf8_lossy(&head));
+                let length = body.len();
+                let answer = format!(
+                    "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\
+                     Connection: close\r\n\r\n{body}"
+                );
+                connection.write_all(answer.as_bytes()).await
+            });
+        }
+    });
+    format!("http://{address}")
+}
+
+/// A kubeconfig whose user is authenticated by this script.
+fn kubeconfig(directory: &Path, server: &str, script: &str) -> PathBuf {
+    let (plugin, file) = (directory.join("plugin"), directory.join("config"));
+    std::fs::write(&plugin, script).unwrap();
+    let text = format!(
+        "apiVersion: v1\nkind: Config\ncurrent-context: c\nclusters: [{{name: c, cluster: {{server: '{server}'}}}}]\n\
+         contexts: [{{name: c, context: {{cluster: c, user: u}}}}]\nusers:\n- name: u\n  user:\n    exec:\n      \
+         apiVersion: client.authentication.k8s.io/v1\n      interactiveMode: Never\n      command: sh\n      \
+         args: ['{}']\n",
+        plugin.display()
+    );
+    std::fs::write(&file, text).unwrap();
+    file
+}
+
+async fn cluster(kubeconfig: PathBuf) -> Cluster {
+    let config = ClusterConfig { kubeconfig: Some(kubeconfig), context: None, environment: BTreeMap::new() };
+    Cluster::connect(&config, Arc::new(StillClock(Lock::new(Timestamp::UNIX_EPOCH)))).await.unwrap()
+}
+
+const TOKEN: &str =
+    r#"echo '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":"TOKEN"}}'"#;
+
+fn namespace_or_version(head: &str) -> &'static str {
+    if head.starts_with("GET /version") {
+        r#"{"major":"1","minor":"33","gitVersion":"v1.33.2","gitCommit":"","gitTreeState":"","buildDate":"","goVersion":"","compiler":"","platform":""}"#
+    } else {
+        r#"{"apiVersion":"meta.k8s.io/v1","kind":"PartialObjectMetadata","metadata":{"name":"kube-system","uid":"the-uid"}}"#
+    }
+}
+
+#[tokio::test]
+async fn a_credential_plugin_is_run_again_when_its_token_was_refused() {
+    const REFUSED: &str =
+        r#"{"kind":"Status","apiVersion":"v1","status":"Failure","code":401,"message":"Unauthorized"}"#;
+    let directory = tempfile::tempdir().unwrap();
+    let server = serve(|head| {
+        let is_second = head.to_lowercase().contains("authorization: bearer second");
+        if is_second { (200, namespace_or_version(head)) } else { (401, REFUSED) }
+    });
+    let file = kubeconfig(directory.path(), &server.await, &TOKEN.replace("TOKEN", "first"));
+    let cluster = cluster(file).await;
+    let error = identify(&cluster, CALL).await.unwrap_err();
+    assert_eq!(error.class(), ErrorClass::Transient);
+    assert!(error.to_string().contains("does not accept the credentials"), "{error}");
+
+    std::fs::write(directory.path().join("plugin"), TOKEN.replace("TOKEN", "second")).unwrap();
+    let identity = identify(&cluster, CALL).await.unwrap();
+    assert_eq!((identity.uid.as_str(), identity.version.as_str()), ("the-uid", "v1.33.2"));
+}
+
+#[tokio::test]
+async fn a_plugin_that_fails_is_named_without_its_output() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = kubeconfig(directory.path(), "http://127.0.0.1:1", "echo secret-token; echo log in first >&2; exit 1");
+    // Resolving the cluster runs nothing, so a server starts.
+    let cluster = cluster(file).await;
+    let error = identify(&cluster, CALL).await.unwrap_err();
+    assert_eq!(error.class(), ErrorClass::Transient);
+    let text = error.to_string();
+    assert!(text.contains("credential plugin") && text.contains("log in first"), "{text}");
+    assert!(!text.contains("secret-token"), "{text}");
+}
+
+#[tokio::test]
+async fn a_plugin_that_hangs_meets_the_deadline_and_is_not_run_twice() {
+    let directory = tempfile::tempdir().unwrap();
+    let script = format!("echo run >> {}/runs; exec sleep 3", directory.path().display());
+    let cluster = cluster(kubeconfig(directory.path(), "http://127.0.0.1:1", &script)).await;
+    for _ in 0..3 {
+        let error = identify(&cluster, Duration::from_millis(300)).await.unwrap_err();
+        assert_eq!(error.class(), ErrorClass::Transient);
+    }
+    assert_eq!(std::fs::read_to_string(directory.path().join("runs")).unwrap(), "run\n");
+}
+
+#[tokio::test]
+async fn a_cluster_that_is_away_is_said_to_be() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = kubeconfig(directory.path(), "http://127.0.0.1:1", &TOKEN.replace("TOKEN", "t"));
+    let error = identify(&cluster(file).await, CALL).await.unwrap_err();
+    assert_eq!(error.class(), ErrorClass::Transient);
+    let text = error.to_string();
+    assert!(text.starts_with("cannot identify the cluster: the cluster cannot be reached ("), "{text}");
+}
