@@ -5,7 +5,7 @@ use std::{
     io::{Read, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -69,7 +69,8 @@ fn create(programs: &Programs, server: Server, password_file: &Path) -> Result<(
     let mut store = Command::new(&programs.cli);
     store.args(["--server", server.api().base(), "create", NAME, "--engine", ENGINE, "--wait"]);
     store.args(["--admin-username", ADMIN_USERNAME, "--admin-email", ADMIN_EMAIL, "--password-file"]);
-    store.arg(password_file).args(["--output", "name"]);
+    // Its gates come on standard error; the data is printed at the end, with everything else.
+    store.arg(password_file).stdout(Stdio::null());
     let status = store.status().context("cannot run store")?;
     if !status.success() {
         bail!("the store {NAME} was not created ({status}); the server's log has more");

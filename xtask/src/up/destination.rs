@@ -2,10 +2,10 @@
 
 use std::{
     env,
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     fs,
     io::{BufRead, IsTerminal, Write},
-    path::{Path, PathBuf},
+    path::{self, Path, PathBuf},
 };
 
 use anyhow::{Context, Result, bail};
@@ -72,14 +72,21 @@ fn current_or_local(args: &UpArgs, kubeconfig: PathBuf) -> Result<Destination> {
 /// The file or list of files that was named, on the command line or by `KUBECONFIG`.
 fn named(args: &UpArgs) -> Option<OsString> {
     let by_environment = || env::var_os("KUBECONFIG").filter(|value| !value.is_empty());
-    args.kubeconfig.clone().map(PathBuf::into_os_string).or_else(by_environment)
+    args.kubeconfig.clone().map(PathBuf::into_os_string).or_else(by_environment).map(|value| absolute(&value))
+}
+
+/// The server works in another directory, and a later command may be run from yet another one.
+fn absolute(kubeconfig: &OsStr) -> OsString {
+    let files = env::split_paths(kubeconfig).filter(|file| !file.as_os_str().is_empty());
+    let absolute = files.map(|file| path::absolute(&file).unwrap_or(file));
+    env::join_paths(absolute).unwrap_or_else(|_| kubeconfig.to_owned())
 }
 
 fn usual() -> Option<PathBuf> {
     env::home_dir().map(|home| home.join(".kube/config")).filter(|file| file.is_file())
 }
 
-fn is_local(kubeconfig: &std::ffi::OsStr) -> Result<bool> {
+fn is_local(kubeconfig: &OsStr) -> Result<bool> {
     let local = cluster::Config::new(None)?.state_dir.join("kubeconfig");
     let same = |a: &Path, b: &Path| fs::canonicalize(a).ok().zip(fs::canonicalize(b).ok()).is_some_and(|(a, b)| a == b);
     Ok(same(Path::new(kubeconfig), &local))

@@ -238,12 +238,12 @@ fn build(profile: Profile) -> Result<Programs> {
 
 fn summary(programs: &Programs, server: Server, demo: Option<&demo::Demo>, ingress_port: u16) {
     let mut out = std::io::stdout().lock();
+    let _ = writeln!(out);
     let api = server.api();
     let store = format!("{} --server {}", programs.cli.display(), api.base());
     let mut line = |name: &str, value: &str| {
         let _ = writeln!(out, "{name:<16}{value}");
     };
-    line("", "");
     if let Some(demo) = demo {
         line("shop", &demo.store_url);
         line("admin", &demo.admin_url);
