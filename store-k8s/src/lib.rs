@@ -35,9 +35,15 @@
 //! | get | `persistentvolumes` | what becomes of a store's data |
 //! | list | `events` | why an object stays without pods or volume |
 //!
+//! The watches cost one list and one watch for each kind, however many stores there are; a cached look costs nothing.
+//! Only an object that stays without pods or volume is asked for its events, every few seconds while it does.
+//!
 //! # Environment
-//! A kubeconfig's credential plugin that the client itself runs gets our whole environment, as with every Kubernetes
-//! client; Helm, and what it runs, gets the list in `helm::environment`.
+//! Helm, and the credential plugins that it runs, get from our environment: `PATH`, `HOME`, `USER`, `LANG`, `LC_ALL`,
+//! `TMPDIR`, `KUBERNETES_SERVICE_HOST` and `_PORT`, the proxy variables in both cases, `SSL_CERT_FILE`, `SSL_CERT_DIR`,
+//! and everything that begins with `AWS_`, `GOOGLE_`, `CLOUDSDK_`, `AZURE_`, `AAD_`, `OCI_`, `DIGITALOCEAN_`,
+//! `ALIBABA_CLOUD_` or `OS_`; [`HelmConfig::passthrough`] adds to that. `KUBECONFIG` is what was resolved at start. A
+//! plugin that the client itself runs gets our whole environment, as with every Kubernetes client.
 
 mod cluster;
 pub mod credentials;

@@ -63,7 +63,11 @@ fn innermost(error: &dyn std::error::Error) -> String {
     while let Some(source) = current.source() {
         current = source;
     }
-    shorten(&current.to_string())
+    match shorten(&current.to_string()) {
+        // What a timer says of itself says nothing to people.
+        text if text == "deadline has elapsed" => "no connection in time".to_owned(),
+        text => text,
+    }
 }
 
 /// One line of at most 400 characters.

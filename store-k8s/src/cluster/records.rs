@@ -68,7 +68,12 @@ impl Records {
         });
     }
 
-    /// Whether every kind was listed completely at least once.
+    /// A kind cannot be listed any more: what is known of it grows old, so nothing is known until it can.
+    pub(crate) fn interrupt(&self, kind: Kind) {
+        self.listings[&kind].complete.store(false, Ordering::SeqCst);
+    }
+
+    /// Whether every kind was listed completely, and can be listed still.
     pub(crate) fn is_complete(&self) -> bool {
         self.listings.values().all(|listing| listing.complete.load(Ordering::SeqCst))
     }

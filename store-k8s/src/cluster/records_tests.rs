@@ -55,6 +55,10 @@ fn nothing_is_known_until_every_kind_was_listed_and_then_every_store_is_news() {
     records.complete(Kind::Namespace);
     assert_eq!(changes.next().now_or_never(), Some(Some(store().id)));
     assert_eq!(records.observe(&store()).namespace, NamespaceSeen::Active { uid: "u".into() });
+    records.interrupt(Kind::Pod);
+    assert_eq!(records.observe(&store()).namespace, NamespaceSeen::Unknown);
+    complete(&records, [Kind::Pod]);
+    assert_eq!(changes.next().now_or_never(), Some(Some(store().id)));
 }
 
 #[test]

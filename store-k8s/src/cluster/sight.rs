@@ -25,7 +25,7 @@ pub(crate) struct Sight {
 impl Sight {
     /// Something failed that should not: have a look.
     pub(crate) fn doubt(&self, error: &(dyn std::error::Error + 'static)) {
-        tracing::debug!(error, "a watch is interrupted");
+        tracing::debug!(error, "a watch is interrupted; having a look");
         self.doubt.notify_one();
     }
 

@@ -66,7 +66,12 @@ where
                         sleep(RETRY).await;
                         break;
                     }
-                    Some(Err(error)) => sight.doubt(&error),
+                    Some(Err(error)) => {
+                        if matches!(error, watcher::Error::InitialListFailed(_)) {
+                            records.interrupt(K::KIND);
+                        }
+                        sight.doubt(&error);
+                    }
                     None => break,
                 },
             }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -83,7 +85,7 @@ impl HelmDeployer {
     pub async fn new(cluster: Cluster, config: HelmConfig, installation: Uuid) -> Result<Self, HelmSetupError> {
         let directory = std::path::absolute(&config.state_dir).unwrap_or(config.state_dir);
         let unusable = |source| HelmSetupError::StateDirectory { path: directory.clone(), source };
-        std::fs::create_dir_all(&directory).map_err(unusable)?;
+        DirBuilder::new().recursive(true).mode(0o700).create(&directory).map_err(unusable)?;
         let kubeconfig = cluster.kubeconfig_variable();
         let environment = environment::base(&config.environment, &config.passthrough, kubeconfig, &directory);
         let spawner = Spawner::start().map_err(HelmSetupError::Thread)?;

@@ -1,0 +1,135 @@
+//! The deployer with programs in Helm's place: what they are given, and which of them are refused.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rstest::rstest;
+use store_core::lifecycle::{Desired, Gates, Intent, Progress, Provisioning, Store};
+use store_core::ports::{ActionContext, Clock, Deployer as _};
+use store_core::store::{AdminEmail, AdminUsername, Engine, Plan, PublicUrlTemplate, StoreId, StoreName};
+use store_k8s::{ChartSource, Cluster, ClusterConfig, HelmConfig, HelmDeployer, HelmVersion};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+const KUBECONFIG: &str = "apiVersion: v1\nkind: Config\ncurrent-context: c\n\
+    clusters: [{name: c, cluster: {server: 'http://127.0.0.1:1'}}]\n\
+    users: [{name: u, user: {}}]\ncontexts: [{name: c, context: {cluster: c, user: u}}]\n";
+
+struct NoTime;
+
+#[async_trait::async_trait]
+impl Clock for NoTime {
+    fn now(&self) -> Timestamp {
+        Timestamp::UNIX_EPOCH
+    }
+
+    async fn sleep(&self, _: Duration) {}
+}
+
+fn config(helm: &str, state: &Path) -> HelmConfig {
+    let mut environment: BTreeMap<OsString, OsString> = BTreeMap::new();
+    environment.insert("PATH".into(), std::env::var_os("PATH").unwrap());
+    environment.insert("DATABASE_URL".into(), "postgres://u:hunter2@h/d".into());
+    environment.insert("AWS_PROFILE".into(), "shops".into());
+    HelmConfig {
+        binary: PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(helm),
+        state_dir: state.to_owned(),
+        chart: ChartSource::Embedded,
+        values_files: vec!["values-local.yaml".into()],
+        environment,
+        passthrough: Vec::new(),
+    }
+}
+
+async fn cluster(directory: &Path) -> Cluster {
+    let file = directory.join("kubeconfig");
+    std::fs::write(&file, KUBECONFIG).unwrap();
+    let config = ClusterConfig { kubeconfig: Some(file), ..ClusterConfig::default() };
+    Cluster::connect(&config, Arc::new(NoTime)).await.unwrap()
+}
+
+fn store() -> Store {
+    let name = StoreName::parse("shop").unwrap();
+    let at = Timestamp::UNIX_EPOCH;
+    Store {
+        id: StoreId::parse("abcdefghij").unwrap(),
+        address: PublicUrlTemplate::parse("http://{name}.localhost").unwrap().address(&name, Engine::Medusa),
+        name,
+        engine: Engine::Medusa,
+        plan: Plan::Small,
+        admin_username: AdminUsername::parse("admin").unwrap(),
+        admin_email: AdminEmail::parse("owner@example.com").unwrap(),
+        intent: Intent { desired: Desired::Present, attempt: 1, generation: 1 },
+        progress: Progress::Provisioning(Provisioning::begin(1)),
+        gates: Gates::begin(Engine::Medusa, at),
+        details: BTreeMap::default(),
+        version: 1,
+        created_at: at,
+        updated_at: at,
+        ready_at: None,
+        deleted_at: None,
+    }
+}
+
+#[tokio::test]
+async fn helm_is_given_what_it_needs_and_nothing_else() {
+    let directory = tempfile::tempdir().unwrap();
+    let state = directory.path().join("state");
+    let cluster = cluster(directory.path()).await;
+    let deployer = HelmDeployer::new(cluster, config("helm-recording", &state), Uuid::nil()).await.unwrap();
+    let (id, deadline) = (Uuid::from_u128(5), Duration::from_secs(20));
+    let context = ActionContext { id, epoch: 1, deadline, cancel: CancellationToken::new() };
+    deployer.install(&store(), &context).await.unwrap();
+
+    let read = |name: &str| std::fs::read_to_string(state.join(name)).unwrap();
+    let chart = state.join("charts").join(deployer.digests().await.unwrap().chart);
+    let kubeconfig = directory.path().join("kubeconfig").display().to_string();
+    let values = chart.join("values-local.yaml").display().to_string();
+    let chart = chart.display().to_string();
+    let arguments: Vec<_> = read("arguments").lines().map(str::to_owned).collect();
+    let expected = [
+        "install",
+        "store-abcdefghij",
+        &chart,
+        "--namespace",
+        "store-abcdefghij",
+        "--kubeconfig",
+        &kubeconfig,
+        "--kube-context",
+        "c",
+        "-f",
+        &values,
+        "-f",
+        "-",
+        "--disable-openapi-validation",
+        "--timeout",
+        "60s",
+    ];
+    assert_eq!(arguments, expected);
+    assert!(read("input").starts_with(r#"{"platform":{"#) && read("input").ends_with("}}\n"));
+    let environment = read("environment");
+    assert!(!environment.contains("hunter2"), "{environment}");
+    for expected in ["AWS_PROFILE=shops", "HELM_NO_PLUGINS=1", &format!("STORE_PLATFORM_ACTION={id}")] {
+        assert!(environment.lines().any(|line| line == expected), "{expected} in {environment}");
+    }
+    assert!(environment.contains(&format!("KUBECONFIG={kubeconfig}")));
+}
+
+#[rstest]
+#[case::missing("helm-nowhere", "no program")]
+#[case::too_old("helm-old", "is Helm v3.12.3; allowed: Helm 3 from 3.13 on, or Helm 4")]
+#[case::something_else("helm-garbled", "is not a Helm that we know: it said \"I am something else")]
+#[case::hanging("helm-hanging", "did not tell its version within 10 s and was ended")]
+#[tokio::test]
+async fn a_helm_that_cannot_work_is_refused_at_start(#[case] helm: &str, #[case] expected: &str) {
+    let directory = tempfile::tempdir().unwrap();
+    let config = config(helm, &directory.path().join("state"));
+    let error = HelmVersion::detect(&config).await.unwrap_err().to_string();
+    assert!(error.starts_with("HELM_BINARY: ") && error.contains(expected), "{error}");
+}
