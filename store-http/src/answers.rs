@@ -10,19 +10,19 @@ use crate::problem::Problem;
 pub(crate) enum CommonProblems {
     /// The request comes from a web page of an origin that is not allowed.
     #[response(status = 403, content_type = "application/problem+json")]
-    OriginNotAllowed(#[to_schema] Problem),
+    OriginNotAllowed(Problem),
     /// The request names a host that this server does not serve; see `ALLOWED_HOSTS`.
     #[response(status = 421, content_type = "application/problem+json")]
-    HostNotAllowed(#[to_schema] Problem),
+    HostNotAllowed(Problem),
     /// Something failed inside the platform; its log has the cause under the request's id.
     #[response(status = 500, content_type = "application/problem+json")]
-    Internal(#[to_schema] Problem),
+    Internal(Problem),
     /// The database cannot be used right now, or the server is busy; `Retry-After` says when to come again.
     #[response(status = 503, content_type = "application/problem+json")]
-    Unavailable(#[to_schema] Problem),
+    Unavailable(Problem),
     /// The answer took too long.
     #[response(status = 504, content_type = "application/problem+json")]
-    TimedOut(#[to_schema] Problem),
+    TimedOut(Problem),
 }
 
 /// What routes with a body can answer.
@@ -31,19 +31,19 @@ pub(crate) enum CommonProblems {
 pub(crate) enum BodyProblems {
     /// The body is not JSON, or a header is wrong.
     #[response(status = 400, content_type = "application/problem+json")]
-    Malformed(#[to_schema] Problem),
+    Malformed(Problem),
     /// The body did not arrive in time.
     #[response(status = 408, content_type = "application/problem+json")]
-    TooSlow(#[to_schema] Problem),
+    TooSlow(Problem),
     /// The body has more than 64 KiB.
     #[response(status = 413, content_type = "application/problem+json")]
-    TooLarge(#[to_schema] Problem),
+    TooLarge(Problem),
     /// The body is not declared as JSON.
     #[response(status = 415, content_type = "application/problem+json")]
-    WrongMediaType(#[to_schema] Problem),
+    WrongMediaType(Problem),
     /// Fields are missing, unknown or wrong; `errors` names each of them.
     #[response(status = 422, content_type = "application/problem+json")]
-    Invalid(#[to_schema] Problem),
+    Invalid(Problem),
 }
 
 /// What routes of one store can answer.
@@ -52,7 +52,7 @@ pub(crate) enum BodyProblems {
 pub(crate) enum StoreProblems {
     /// There is no such store.
     #[response(status = 404, content_type = "application/problem+json")]
-    Unknown(#[to_schema] Problem),
+    Unknown(Problem),
 }
 
 /// What routes with `If-Match` can answer.
@@ -61,5 +61,5 @@ pub(crate) enum StoreProblems {
 pub(crate) enum ConditionalProblems {
     /// The store has changed since; `ETag` has its version now.
     #[response(status = 412, content_type = "application/problem+json")]
-    Changed(#[to_schema] Problem),
+    Changed(Problem),
 }

@@ -92,6 +92,7 @@ impl std::fmt::Display for EventKind {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Event {
     /// Its place in commit order.
+    #[cfg_attr(feature = "openapi", schema(value_type = u64))]
     pub position: Position,
     /// Whose event it is.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]

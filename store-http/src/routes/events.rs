@@ -36,7 +36,8 @@ const POSITION_MAX: u64 = i64::MAX.unsigned_abs();
 pub(crate) struct History {
     /// The events, oldest first.
     pub events: Vec<Event>,
-    /// Ask again with `after` set to this; absent on the last page.
+    /// Ask again with `after` set to this; null on the last page.
+    #[schema(value_type = Option<u64>)]
     pub next_after: Option<Position>,
 }
 
@@ -78,10 +79,11 @@ pub(super) async fn history(
     Ok(Json(History { events, next_after }))
 }
 
-/// Follows everybody's changes as server-sent events. The id of a message is its position, its name is the event's
-/// kind, its data the event as JSON. Without a position it begins now; a position that is not known gets the message
-/// `reset` with the current position, and the reader must read the stores again. A comment every 15 s keeps the
-/// connection alive.
+/// Follows everybody's changes as server-sent events.
+///
+/// The id of a message is its position, its name is the event's kind, its data the event as JSON. Without a position it
+/// begins now; a position that is not known gets the message `reset` with the current position, and the reader must
+/// read the stores again. A comment every 15 s keeps the connection alive.
 #[utoipa::path(
     get,
     path = "/events",

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use crate::answers::CommonProblems;
 use crate::app::{App, Role};
+use crate::problem::Problem;
 
 /// The server is there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -59,7 +60,9 @@ pub(super) async fn livez() -> Json<Health> {
     health().await
 }
 
-/// Whether requests can be answered; for readiness probes. Also says how the cluster is and why work is parked.
+/// Whether requests can be answered; for readiness probes.
+///
+/// Also says how the cluster is and why work is parked; neither decides.
 #[utoipa::path(
     get,
     path = "/readyz",
@@ -67,8 +70,11 @@ pub(super) async fn livez() -> Json<Health> {
     operation_id = "readyz",
     responses(
         (status = 200, description = "Requests can be answered", body = Readiness),
-        (status = 503, description = "The database cannot be used", body = Readiness),
         CommonProblems,
+        (status = 503, description = "The database cannot be used, or the server is busy", content(
+            (Readiness = "application/json"),
+            (Problem = "application/problem+json"),
+        )),
     )
 )]
 pub(super) async fn readyz(State(app): State<App>) -> Response {

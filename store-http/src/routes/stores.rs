@@ -22,7 +22,9 @@ const PAGE_SIZE_MAX: u64 = 1000;
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-/// Lists stores, oldest first. Deleted ones only when asked for by `status=DELETED`.
+/// Lists stores, oldest first.
+///
+/// Deleted ones only when asked for by `status=DELETED`.
 #[utoipa::path(
     get,
     path = "/stores",
@@ -59,7 +61,9 @@ fn list_query(query: Option<&str>) -> Result<ListQuery, Refusal> {
     Ok(ListQuery { statuses, engine, name, limit, after })
 }
 
-/// Asks for a store. Answers as soon as the wish is durable; provisioning takes minutes.
+/// Asks for a store.
+///
+/// Answers as soon as the wish is durable; provisioning takes minutes.
 #[utoipa::path(
     post,
     path = "/stores",
@@ -87,13 +91,14 @@ pub(super) async fn create(State(app): State<App>, request: Request) -> Result<R
     let known = ["name", "engine", "admin_username", "admin_email", "admin_password", "plan"];
     let mut texts = texts(request, &known, Presence::Required).await?;
     let mut take = |name: &str| texts.remove(name);
-    let mut wanted = CreateStore::default();
-    wanted.name = take("name");
-    wanted.engine = take("engine");
-    wanted.admin_username = take("admin_username");
-    wanted.admin_email = take("admin_email");
-    wanted.admin_password = take("admin_password").map(Into::into);
-    wanted.plan = take("plan");
+    let wanted = CreateStore {
+        name: take("name"),
+        engine: take("engine"),
+        admin_username: take("admin_username"),
+        admin_email: take("admin_email"),
+        admin_password: take("admin_password").map(Into::into),
+        plan: take("plan"),
+    };
     let answer = app.service.create(wanted, key.as_deref()).await?;
     let mut response = accepted(answer.store);
     if answer.replayed {
@@ -135,7 +140,9 @@ pub(super) async fn get(
     Ok((etag(&store), Json(store)).into_response())
 }
 
-/// Asks for a store's deletion, with all its data. Repeated, it answers the same.
+/// Asks for a store's deletion, with all its data.
+///
+/// Repeated, it answers the same.
 #[utoipa::path(
     delete,
     path = "/stores/{id}",
@@ -194,8 +201,7 @@ pub(super) async fn retry(
 ) -> Result<Response, Refusal> {
     let id = store_id(path)?;
     let mut texts = texts(request, &["admin_password"], Presence::Optional).await?;
-    let mut wanted = RetryStore::default();
-    wanted.admin_password = texts.remove("admin_password").map(Into::into);
+    let wanted = RetryStore { admin_password: texts.remove("admin_password").map(Into::into) };
     let expected = expected_version(&app, &id, &headers).await?;
     Ok(accepted(app.service.retry(&StoreRef::Id(id), wanted, expected).await?))
 }

@@ -98,7 +98,7 @@ impl Configuration {
         let logging = LoggingSettings::read(&mut lookup);
         let http = HttpSettings::read(&mut lookup);
         sections::warn_of_unknown(&mut lookup);
-        let environment = cluster.environment(&mut lookup);
+        let environment = ClusterSettings::environment(&mut lookup);
         let warnings = lookup.finish()?;
         Ok(Self { database, helm, cluster, provisioning, addresses, state_dir, logging, http, environment, warnings })
     }

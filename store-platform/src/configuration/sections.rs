@@ -97,7 +97,7 @@ impl ClusterSettings {
     }
 
     /// The environment for the cluster and for Helm, with the files of a `KUBECONFIG` in `.env` made absolute.
-    pub(super) fn environment(&self, lookup: &mut Lookup) -> BTreeMap<OsString, OsString> {
+    pub(super) fn environment(lookup: &mut Lookup) -> BTreeMap<OsString, OsString> {
         let mut environment = lookup.environment();
         if let Some(found) = lookup.find("KUBECONFIG").filter(|found| found.origin != Origin::Flag) {
             let base = lookup.base(found.origin);

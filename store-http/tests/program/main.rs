@@ -1,0 +1,6 @@
+//! The program `store-http` as its users meet it: a real process, a real database, a Helm that only tells its version,
+//! and a kubeconfig that leads nowhere.
+
+mod installation;
+mod refusals;
+mod serving;
