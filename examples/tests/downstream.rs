@@ -69,7 +69,7 @@ fn stores(
         entropy: Arc::new(SeededEntropy::new(1)),
         cipher: CredentialsCipher::new(CredentialsKey::new([7; CredentialsKey::LENGTH]), Vec::new()),
     };
-    let urls = PublicUrlTemplate::parse("https://{name}.shops.example.com").unwrap();
+    let urls = PublicUrlTemplate::parse("https://{name}.shops.example.com").expect("a valid value");
     StoreService::new(parts, ServiceSettings::new(urls, ReconcilerSettings::new("test")))
 }
 
@@ -188,18 +188,18 @@ fn an_empty_cluster() -> MockHealthProbe {
 
 /// A store as a repository would return it.
 fn a_store(id: &StoreId) -> Store {
-    let name = StoreName::parse("anna").unwrap();
-    let urls = PublicUrlTemplate::parse("https://{name}.shops.example.com").unwrap();
+    let name = StoreName::parse("anna").expect("a valid value");
+    let urls = PublicUrlTemplate::parse("https://{name}.shops.example.com").expect("a valid value");
     let cipher = CredentialsCipher::new(CredentialsKey::new([7; CredentialsKey::LENGTH]), Vec::new());
-    let password = AdminPassword::parse("correct horse battery").unwrap();
+    let password = AdminPassword::parse("correct horse battery").expect("a valid value");
     let new = NewStore {
         id: id.clone(),
         address: urls.address(&name, Engine::Medusa),
         name,
         engine: Engine::Medusa,
         plan: Plan::Small,
-        admin_username: AdminUsername::parse("owner").unwrap(),
-        admin_email: AdminEmail::parse("owner@example.com").unwrap(),
+        admin_username: AdminUsername::parse("owner").expect("a valid value"),
+        admin_email: AdminEmail::parse("owner@example.com").expect("a valid value"),
         password: cipher.seal([0; 12], MemoryRepository::INSTALLATION, id, &password),
         idempotency: None,
         at: TestClock::new().now(),

@@ -9,7 +9,7 @@ use crate::failure::{Exit, Failure};
 
 /// What standard input, output and error are, and how the caller wants to be talked to.
 #[derive(Debug, Clone, Copy)]
-#[expect(clippy::struct_excessive_bools, reason = "five independent facts about the surroundings")]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about the surroundings")]
 pub(crate) struct Terminal {
     /// Whether somebody can be asked.
     pub(crate) asks: bool,
@@ -22,6 +22,8 @@ pub(crate) struct Terminal {
     colours_messages: bool,
     /// Whether only data and errors are wanted.
     pub(crate) quiet: bool,
+    /// Whether logs go to standard error, so that nothing may be drawn there.
+    pub(crate) logs: bool,
 }
 
 impl Terminal {
@@ -36,6 +38,7 @@ impl Terminal {
             colours_output: wants_colours(shows_output),
             colours_messages: wants_colours(shows_messages),
             quiet: global.quiet,
+            logs: wants_logs(global),
         }
     }
 
@@ -89,6 +92,16 @@ impl Terminal {
         let style = Style::new().bold().fg_color(Some(colour.into()));
         format!("{style}{text}{style:#}")
     }
+}
+
+#[cfg(feature = "embedded")]
+fn wants_logs(global: &Global) -> bool {
+    global.verbose
+}
+
+#[cfg(not(feature = "embedded"))]
+fn wants_logs(_: &Global) -> bool {
+    false
 }
 
 /// `NO_COLOR` (<https://no-color.org>) wins over `FORCE_COLOR`, which wins over what the stream is.

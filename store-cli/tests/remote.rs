@@ -26,6 +26,7 @@ const NEW: [&str; 9] = [
     "--password-stdin",
 ];
 
+#[expect(clippy::needless_pass_by_value, reason = "callers write the value down on the spot")]
 fn json_answer(status: u16, body: Value) -> ResponseTemplate {
     let kind = if status < 400 { "application/json" } else { "application/problem+json" };
     ResponseTemplate::new(status).set_body_raw(body.to_string(), kind)
@@ -48,7 +49,7 @@ async fn with_store(status: &str) -> MockServer {
 }
 
 fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 #[tokio::test]

@@ -34,6 +34,8 @@ configured by the same environment and .env file as the server (DATABASE_URL, KU
 #[cfg(not(feature = "embedded"))]
 const MODES: &str = "Commands go to the server that --server (or STORE_SERVER) names.";
 
+const SERVER: &str = "The server to talk to, such as http://localhost:5000";
+
 const EXIT_CODES: &str = "\
 Exit codes:
   0    it worked
@@ -60,8 +62,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Everywhere")]
 pub(crate) struct Global {
-    /// The server to talk to, such as http://localhost:5000
-    #[arg(long, global = true, env = "STORE_SERVER", value_name = "URL", hide_env_values = true)]
+    #[arg(long, global = true, env = "STORE_SERVER", value_name = "URL", hide_env_values = true, help = SERVER)]
     pub(crate) server: Option<String>,
 
     /// How to print what is asked for
@@ -75,6 +76,15 @@ pub(crate) struct Global {
     /// Say nothing but data and errors
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
+
+    #[cfg(feature = "embedded")]
+    #[arg(
+        short,
+        long,
+        global = true,
+        help = "Log what is done to standard error; RUST_LOG says how much [default: info]"
+    )]
+    pub(crate) verbose: bool,
 
     /// Settings of the embedded mode.
     #[cfg(feature = "embedded")]

@@ -48,13 +48,13 @@ async fn confirm(context: &Context, stores: &[StoreDocument]) -> Result<(), Fail
     if stores.iter().all(|store| matches!(store.status, Status::Deleting | Status::Deleted)) {
         return Ok(());
     }
-    let names: Vec<_> = stores.iter().map(|store| format!("{} ({})", store.name, store.store_url)).collect();
+    let names: Vec<_> = stores.iter().map(|store| store.name.as_str()).collect();
     let names = names.join(", ");
     if !context.terminal.asks {
         return Err(Failure::usage(format!("nobody can be asked whether to delete {names}"))
             .hint("Use --yes to delete without a question."));
     }
-    let question = format!("Delete {names} with its products, orders and volumes? This cannot be undone.");
+    let question = format!("Delete {names} with products, orders and volumes? It cannot be undone.");
     if context.terminal.confirm(&question).await? { Ok(()) } else { Err(Failure::new("nothing was deleted")) }
 }
 

@@ -2,6 +2,8 @@
 
 mod completions;
 mod create;
+#[cfg(feature = "embedded")]
+mod credentials;
 mod delete;
 mod doctor;
 mod events;
@@ -52,7 +54,7 @@ pub(crate) async fn run(cli: Cli, terminal: Terminal) -> Result<(), Failure> {
         Command::Events(args) => events::run(&context, args).await,
         Command::Open(args) => open::run(&context, args).await,
         #[cfg(feature = "embedded")]
-        Command::Credentials(_) => Err(Failure::new("not yet")),
+        Command::Credentials(args) => credentials::run(&context, args).await,
         Command::Doctor => doctor::run(&context).await,
         Command::Completions(args) => completions::run(&context, &args),
     }

@@ -68,6 +68,7 @@ fn held_up(store: &StoreDocument) -> String {
 }
 
 fn interrupted(context: &Context, store: &StoreDocument, status: Status, door: &dyn Door) -> Failure {
-    context.terminal.line(&format!("Interrupted while {} is {status}. {}", store.name, door.unattended(handle(store))));
+    context.terminal.line(&format!("Interrupted while {} is {status}.", store.name));
+    context.terminal.line(&door.unattended(handle(store)));
     Failure::silent(Exit::Interrupted)
 }

@@ -47,7 +47,9 @@ impl Embedded {
     /// Opens database and, unless only to read, cluster and Helm.
     pub(crate) async fn open(flags: &SettingFlags, purpose: Purpose, terminal: Terminal) -> Result<Self, Failure> {
         let configuration = configuration(flags)?;
-        begin_logging(&configuration);
+        if terminal.logs {
+            begin_logging(&configuration);
+        }
         let database = configuration.database.file.clone();
         // What changes a store that cannot be there must not make a database; a reader says that there is none.
         let makes_nothing = purpose == Purpose::Read || (purpose == Purpose::Change && !database.exists());
@@ -68,10 +70,9 @@ impl Embedded {
     }
 }
 
-/// Logs are for those who ask for them: what happens to a store is in its events.
+/// Logs are for those who ask for them: what happens to a store is in its events anyway.
 fn begin_logging(configuration: &Configuration) {
-    let Some(filter) = &configuration.logging.filter else { return };
-    let filter = tracing_subscriber::EnvFilter::new(filter);
+    let filter = tracing_subscriber::EnvFilter::new(configuration.logging.filter.as_deref().unwrap_or("info"));
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second door in one process finds the first one's subscriber.
     let _ = logs.try_init();

@@ -15,7 +15,7 @@ use crate::failure::Failure;
 use crate::terminal::Terminal;
 
 #[cfg(feature = "embedded")]
-pub(crate) use embedded::Embedded;
+pub(crate) use embedded::{Embedded, configuration};
 pub(crate) use remote::Remote;
 
 /// What a caller wants of the door.

@@ -34,19 +34,31 @@ impl Lines {
     }
 }
 
+/// Labels and values, aligned.
+#[cfg(feature = "embedded")]
+pub(crate) fn fields(fields: &[(&str, &str)]) -> String {
+    let mut lines = Lines::default();
+    for (label, value) in fields {
+        lines.add(label, value);
+    }
+    lines.finish()
+}
+
 /// What one wants to know after a store was made.
 pub(crate) fn created(store: &StoreDocument) -> String {
     let mut lines = Lines::default();
     lines.add("Store", &store.store_url);
     lines.add("Admin", &store.admin_url);
     lines.add("Log in as", format!("{} (user name {})", store.admin_email, store.admin_username));
-    lines.add("Password", password(store));
+    add_password(&mut lines, store);
     lines.finish()
 }
 
-fn password(store: &StoreDocument) -> String {
-    let secret = format!("in Secret {}/{}", store.namespace, store.credentials_secret);
-    if cfg!(feature = "embedded") { format!("{secret}; shown by: store credentials {}", store.name) } else { secret }
+fn add_password(lines: &mut Lines, store: &StoreDocument) {
+    if cfg!(feature = "embedded") {
+        lines.add("Password", format!("shown by: store credentials {}", store.name));
+    }
+    lines.add("Secret", format!("{}/{}", store.namespace, store.credentials_secret));
 }
 
 /// Everything about one store.
@@ -61,7 +73,7 @@ pub(crate) fn details(store: &StoreDocument, now: Timestamp, output: Output) -> 
     lines.add("Admin", &store.admin_url);
     lines.add("Log in as", format!("{} (user name {})", store.admin_email, store.admin_username));
     if store.deleted_at.is_none() {
-        lines.add("Password", password(store));
+        add_password(&mut lines, store);
     }
     for (fact, value) in &store.details {
         lines.add(&fact.replace(['_', '-'], " "), value);

@@ -9,6 +9,8 @@ use clap::ValueEnum;
 use serde::Serialize;
 use store_core::service::StoreDocument;
 
+#[cfg(feature = "embedded")]
+pub(crate) use details::fields;
 pub(crate) use details::{created, details};
 pub(crate) use table::{Row, status_cell, table};
 

@@ -10,9 +10,12 @@ use crate::text;
 
 const TICK: Duration = Duration::from_millis(100);
 
-const WAITING: &str = "    {prefix:.dim}";
+const HEAD: &str = "{spinner:.cyan} {elapsed:>4.cyan}  {wide_msg}";
+const WAITING: &str = "    {prefix:12.dim}";
 const ACTIVE: &str = "  {spinner:.cyan} {prefix:12} {elapsed:>6.cyan}  {wide_msg:.dim}";
-const MET: &str = "  {prefix:12} {msg:>6.dim}";
+const MET: &str = "  {spinner:.green} {prefix:12} {msg:>6.dim}";
+/// The last one is that of a bar that is done.
+const TICKS: &str = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏✓";
 
 /// One line for each gate, or one for a teardown.
 pub(super) struct Bars {
@@ -20,15 +23,18 @@ pub(super) struct Bars {
     head: ProgressBar,
     gates: Vec<(GateRecord, ProgressBar)>,
     attempt: u32,
+    /// What went wrong last and is not mended yet.
     trouble: Option<String>,
+    /// What happened last.
+    last: Option<String>,
 }
 
 impl Bars {
     pub(super) fn new(store: &StoreDocument) -> Self {
         let multi = MultiProgress::new();
-        let head = multi.add(ProgressBar::new_spinner().with_style(style("{spinner:.cyan} {wide_msg}")));
+        let head = multi.add(ProgressBar::new_spinner().with_style(style(HEAD)));
         head.enable_steady_tick(TICK);
-        let mut bars = Self { multi, head, gates: Vec::new(), attempt: store.attempt, trouble: None };
+        let mut bars = Self { multi, head, gates: Vec::new(), attempt: store.attempt, trouble: None, last: None };
         bars.show(store, &[]);
         bars
     }
@@ -37,13 +43,14 @@ impl Bars {
         for event in news {
             // The next thing that works ends the trouble.
             self.trouble = is_trouble(event).then(|| event.message.clone());
+            self.last = Some(event.message.clone());
         }
         let is_coming_up = matches!(store.status, Status::Provisioning | Status::Ready | Status::Failed);
         if self.attempt != store.attempt || !is_coming_up {
             self.clear_gates();
             self.attempt = store.attempt;
         }
-        self.head.set_message(text::plain(&headline(store, self.trouble.as_deref())).replace('\n', " "));
+        self.head.set_message(text::plain(&headline(store, self.last.as_deref())).replace('\n', " "));
         if is_coming_up {
             self.show_gates(store);
         }
@@ -91,7 +98,7 @@ impl Bars {
     }
 }
 
-fn headline(store: &StoreDocument, trouble: Option<&str>) -> String {
+fn headline(store: &StoreDocument, last: Option<&str>) -> String {
     let what = match store.status {
         Status::Deleting => "deleting",
         Status::Deleted => "deleted",
@@ -100,7 +107,7 @@ fn headline(store: &StoreDocument, trouble: Option<&str>) -> String {
     };
     let why = match &store.blocker {
         Some(blocker) => Some(blocker.message.as_str()),
-        None if store.status == Status::Deleting => trouble.or(store.parked.as_deref()),
+        None if store.status == Status::Deleting => store.parked.as_deref().or(last),
         None => None,
     };
     let why = why.map(|why| format!(": {why}")).unwrap_or_default();
@@ -123,8 +130,7 @@ fn paint(bar: &ProgressBar, record: &GateRecord, is_new: bool) {
     match (record.started_at, record.ended_at) {
         (Some(start), Some(end)) => {
             bar.set_style(style(MET));
-            bar.set_prefix(format!("✓ {}", record.gate));
-            bar.abandon_with_message(text::duration(text::between(start, end)));
+            bar.finish_with_message(text::duration(text::between(start, end)));
         }
         (Some(_), None) => {
             bar.set_style(style(ACTIVE));
@@ -142,7 +148,7 @@ fn paint(bar: &ProgressBar, record: &GateRecord, is_new: bool) {
 
 #[expect(clippy::expect_used, reason = "the templates are constants, and a test draws each of them")]
 fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).expect("a template that is well-formed").tick_chars("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏ ")
+    ProgressStyle::with_template(template).expect("a template that is well-formed").tick_chars(TICKS)
 }
 
 #[cfg(test)]
@@ -151,7 +157,7 @@ mod tests {
 
     #[test]
     fn every_template_is_well_formed() {
-        for template in [WAITING, ACTIVE, MET] {
+        for template in [HEAD, WAITING, ACTIVE, MET] {
             style(template);
         }
     }

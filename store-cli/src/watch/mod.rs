@@ -47,7 +47,7 @@ impl View {
     fn new(store: &StoreDocument, terminal: Terminal) -> Self {
         match terminal {
             Terminal { quiet: true, .. } => Self::Nothing,
-            Terminal { shows_messages: true, .. } => Self::Bars(Bars::new(store)),
+            Terminal { shows_messages: true, logs: false, .. } => Self::Bars(Bars::new(store)),
             _ => Self::Lines(Lines::new(store)),
         }
     }

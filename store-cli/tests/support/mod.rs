@@ -15,11 +15,11 @@ pub(crate) struct Cli {
 
 impl Cli {
     pub(crate) fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+        Self { folder: tempfile::tempdir().expect("a folder") }
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::cargo_bin("store").unwrap();
+        let mut command = Command::cargo_bin("store").expect("the binary");
         command.env_clear().env("HOME", self.folder.path()).current_dir(self.folder.path()).args(arguments);
         // Where coverage is measured, the binary writes its profile to where this says.
         if let Some(profile) = std::env::var_os("LLVM_PROFILE_FILE") {
@@ -37,8 +37,8 @@ impl Cli {
 
     /// What is in the folder now.
     pub(crate) fn files(&self) -> Vec<String> {
-        let entries = std::fs::read_dir(self.folder.path()).unwrap();
-        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+        let entries = std::fs::read_dir(self.folder.path()).expect("a folder");
+        entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
     }
 }
 
