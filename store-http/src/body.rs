@@ -8,6 +8,8 @@ use std::time::Duration;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, header};
+use http_body_util::LengthLimitError;
+use hyper::body::Body as _;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::error::Category;
@@ -33,6 +35,10 @@ pub(crate) enum Presence {
 /// Reads a body whose fields are all texts. `null` counts as absent.
 pub(crate) async fn texts(request: Request, known: &[&str], presence: Presence) -> Result<Texts, Refusal> {
     let (parts, body) = request.into_parts();
+    // Before a single byte is read, so that a client that waits for "100 Continue" sends nothing in vain.
+    if body.size_hint().lower() > BODY_MAX as u64 {
+        return Err(too_large());
+    }
     let bytes = read(body).await?;
     if bytes.is_empty() && presence == Presence::Optional {
         return Ok(Texts::new());
@@ -43,7 +49,6 @@ pub(crate) async fn texts(request: Request, known: &[&str], presence: Presence) 
 }
 
 async fn read(body: Body) -> Result<Bytes, Refusal> {
-    let too_large = || Refusal::new(Kind::BodyTooLarge, format!("the body may have at most {BODY_MAX} bytes"));
     let too_slow = || {
         let seconds = BODY_DEADLINE.as_secs();
         Refusal::new(Kind::TooSlow, format!("the body did not arrive within {seconds} s"))
@@ -57,10 +62,14 @@ async fn read(body: Body) -> Result<Bytes, Refusal> {
     }
 }
 
+fn too_large() -> Refusal {
+    Refusal::new(Kind::BodyTooLarge, format!("the body may have at most {BODY_MAX} bytes"))
+}
+
 fn is_length_limit(error: &axum::Error) -> bool {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {
-        if error.is::<http_body_util::LengthLimitError>() {
+        if error.is::<LengthLimitError>() {
             return true;
         }
         cause = error.source();

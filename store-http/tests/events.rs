@@ -48,7 +48,7 @@ impl Reader {
         loop {
             if let Some((block, rest)) = self.text.split_once("\n\n") {
                 let block = block.to_owned();
-                self.text = rest.to_owned();
+                self.text = rest.to_string();
                 return Some(block);
             }
             let chunk = self.body.next().await?.unwrap();

@@ -107,7 +107,7 @@ fn everything_has_a_default_but_a_place_for_files() {
     assert_eq!(configuration.helm.binary, Path::new("helm"));
     assert_eq!((configuration.helm.chart, configuration.helm.values_files), (None, vec![]));
     assert_eq!((configuration.cluster.kubeconfig, configuration.cluster.context), (None, None));
-    assert_eq!(configuration.provisioning.timeout, Duration::from_secs(600));
+    assert_eq!(configuration.provisioning.timeout, Duration::from_mins(10));
     assert_eq!(configuration.provisioning.poll_interval, Duration::from_secs(5));
     assert_eq!((configuration.provisioning.max_workers, configuration.provisioning.max_in_progress), (5, 50));
     assert_eq!(configuration.addresses.base_domain, "localhost");
@@ -125,7 +125,7 @@ fn the_users_own_env_file_is_read_with_its_comments() {
     assert_eq!(configuration.database.file, given.path("store_platform.db"));
     assert_eq!(configuration.helm.chart, Some(given.path("helm/store")));
     assert_eq!(configuration.helm.values_files, [Path::new("values.yaml"), Path::new("values-local.yaml")]);
-    assert_eq!(configuration.provisioning.timeout, Duration::from_secs(600));
+    assert_eq!(configuration.provisioning.timeout, Duration::from_mins(10));
     assert_eq!(configuration.logging.file, Some((given.path("logs"), "store_platform.log".to_owned())));
     assert_eq!(configuration.http.listen.to_string(), "127.0.0.1:5000");
     let [lowered, unused] = configuration.warnings.as_slice() else { panic!("{:?}", configuration.warnings) };

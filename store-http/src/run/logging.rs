@@ -66,6 +66,7 @@ fn open(directory: &Path, name: &str) -> Result<(NonBlocking, WorkerGuard), Stri
         format!("LOG_DIR: no log file can be written in {} ({error}{cause})", directory.display())
     };
     std::fs::create_dir_all(directory).map_err(|error| problem(&error))?;
+    keep_foreign(&directory.join(name)).map_err(|error| problem(&error))?;
     let (prefix, suffix) = name.rsplit_once('.').filter(|(prefix, _)| !prefix.is_empty()).unwrap_or((name, "log"));
     let appender = RollingFileAppender::builder()
         .rotation(Rotation::DAILY)
@@ -77,6 +78,18 @@ fn open(directory: &Path, name: &str) -> Result<(NonBlocking, WorkerGuard), Stri
         .map_err(|error| problem(&error))?;
     let writer = Telling { inner: appender, is_failing: false };
     Ok(NonBlockingBuilder::default().buffered_lines_limit(LINES_MAX).lossy(true).finish(writer))
+}
+
+/// The link would replace a file of that name, such as the log of an earlier program: that one is kept as `<name>.old`.
+fn keep_foreign(file: &Path) -> io::Result<()> {
+    if !file.symlink_metadata().is_ok_and(|metadata| metadata.is_file()) {
+        return Ok(());
+    }
+    let mut kept = file.as_os_str().to_owned();
+    kept.push(".old");
+    // Unlike a rename, this never replaces what is there.
+    std::fs::hard_link(file, &kept)?;
+    std::fs::remove_file(file)
 }
 
 /// Says once on standard error that the file cannot be written, and once that it can again. What could not be written
@@ -146,6 +159,24 @@ mod tests {
         writer.inner.0 = false;
         assert_eq!(writer.write(b"a line").unwrap(), 6);
         assert!(!writer.is_failing);
+    }
+
+    #[test]
+    fn a_file_in_the_place_of_the_link_is_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = |name: &str| directory.path().join(name);
+        std::fs::write(file("store.log"), "from before").unwrap();
+        let (mut writer, guard) = open(directory.path(), "store.log").unwrap();
+        writer.write_all(b"a line").unwrap();
+        drop(guard);
+        assert_eq!(std::fs::read_to_string(file("store.log.old")).unwrap(), "from before");
+        assert_eq!(std::fs::read_to_string(file("store.log")).unwrap(), "a line");
+        assert!(open(directory.path(), "store.log").is_ok(), "the link is ours");
+        std::fs::remove_file(file("store.log")).unwrap();
+        std::fs::write(file("store.log"), "once more").unwrap();
+        let problem = open(directory.path(), "store.log").unwrap_err();
+        assert!(problem.contains("File exists"), "{problem}");
+        assert_eq!(std::fs::read_to_string(file("store.log")).unwrap(), "once more");
     }
 
     #[test]

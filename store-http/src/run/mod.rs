@@ -30,15 +30,17 @@ const TAKE_OVER_EVERY: Duration = Duration::from_secs(5);
 struct Failure {
     code: u8,
     message: String,
+    /// Whether the log, and so standard error, has it already.
+    is_logged: bool,
 }
 
 impl Failure {
     fn usage(message: impl Into<String>) -> Self {
-        Self { code: USAGE, message: message.into() }
+        Self { code: USAGE, message: message.into(), is_logged: false }
     }
 
     fn error(error: &dyn Error) -> Self {
-        Self { code: FAILURE, message: chain(error) }
+        Self { code: FAILURE, message: chain(error), is_logged: false }
     }
 }
 
@@ -58,11 +60,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, environment: BTreeMap
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failure { code, message }) => {
-            for line in message.lines() {
-                let _ = writeln!(std::io::stderr(), "store-http: {line}");
-            }
-            ExitCode::from(code)
+        Err(failure) => {
+            let unsaid = failure.message.lines().filter(|_| !failure.is_logged);
+            unsaid.for_each(|line| _ = writeln!(std::io::stderr(), "store-http: {line}"));
+            ExitCode::from(failure.code)
         }
     }
 }
@@ -92,7 +93,10 @@ fn run(configuration: Configuration) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::error(&error))?;
-    runtime.block_on(serve(configuration)).inspect_err(|failure| tracing::error!("{}", failure.message))
+    runtime.block_on(serve(configuration)).map_err(|failure| {
+        tracing::error!("{}", failure.message);
+        Failure { is_logged: tracing::enabled!(tracing::Level::ERROR), ..failure }
+    })
 }
 
 async fn serve(configuration: Configuration) -> Result<(), Failure> {
