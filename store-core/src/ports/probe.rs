@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use futures::Stream;
 use serde::{Deserialize, Serialize};
 
-use super::{Observation, PortError};
+use super::{Observation, PortError, VolumeSeen};
 use crate::lifecycle::Store;
 use crate::store::StoreId;
 
@@ -43,6 +43,13 @@ pub trait HealthProbe: Send + Sync {
 
     /// The names of `PersistentVolume`s among `names` that still exist, read now.
     async fn existing_volumes(&self, names: &[String]) -> Result<Vec<String>, PortError>;
+
+    /// Every `PersistentVolume` that is claimed from the store's namespace, read now: also those that were bound after
+    /// the teardown wrote down what there was.
+    async fn claimed_volumes(&self, store: &Store) -> Result<Vec<VolumeSeen>, PortError> {
+        let _ = store;
+        Ok(Vec::new())
+    }
 
     /// Stores of which something changed. Each subscriber gets all changes; a slow one may miss repetitions.
     fn changes(&self) -> ChangeStream;
