@@ -27,6 +27,8 @@ pub struct Cluster {
 
 struct Inner {
     target: Target,
+    /// The program of the kubeconfig's credential plugin, to name it when it fails.
+    plugin: Option<String>,
     clock: Arc<dyn Clock>,
     client: Mutex<Option<Connection>>,
 }
@@ -39,8 +41,8 @@ impl Cluster {
     /// Resolves kubeconfig and context, and reads them once so that mistakes are known at start.
     pub async fn connect(config: &ClusterConfig, clock: Arc<dyn Clock>) -> Result<Self, ConnectError> {
         let target = Target::resolve(config)?;
-        configuration(&target).await?;
-        Ok(Self { inner: Arc::new(Inner { target, clock, client: Mutex::new(None) }) })
+        let plugin = configuration(&target).await?.auth_info.exec.and_then(|exec| exec.command);
+        Ok(Self { inner: Arc::new(Inner { target, plugin, clock, client: Mutex::new(None) }) })
     }
 
     /// What Helm has to be told to reach the same cluster.
@@ -79,14 +81,19 @@ impl Cluster {
     }
 
     fn connection(&self) -> Connection {
-        let target = self.inner.target.clone();
-        let task = tokio::spawn(async move { build(&target).await });
+        let inner = self.inner.clone();
+        let task = tokio::spawn(async move { build(&inner).await });
         let connection = async move {
             task.await.unwrap_or_else(|cause| {
                 Err(PortError::transient("cannot connect to the cluster: the attempt was cut off").because(cause))
             })
         };
         connection.map(|result| result.map_err(Arc::new)).boxed().shared()
+    }
+
+    /// What an error of a request means. `doing` completes "cannot …".
+    pub(crate) fn classify(&self, doing: &str, cause: kube::Error) -> PortError {
+        error::classify(doing, self.inner.plugin.as_deref(), cause)
     }
 
     /// Forgets the client, so that the next call reads kubeconfig and credentials again.
@@ -106,7 +113,7 @@ impl Cluster {
                 if error::is_unauthorized(&cause) {
                     self.forget_client().await;
                 }
-                Err(error::classify(doing, cause))
+                Err(self.classify(doing, cause))
             }
         }
     }
@@ -131,15 +138,15 @@ pub(crate) async fn within<T>(deadline: Duration, doing: &str, work: impl Future
     })
 }
 
-async fn build(target: &Target) -> Result<Client, PortError> {
-    let config = configuration(target)
+async fn build(inner: &Inner) -> Result<Client, PortError> {
+    let config = configuration(&inner.target)
         .await
         .map_err(|cause| PortError::transient(format!("cannot connect to the cluster: {cause}")).because(cause))?;
     // `Client::try_from` runs credential plugins synchronously.
     tokio::task::spawn_blocking(move || Client::try_from(config))
         .await
         .map_err(|cause| PortError::transient("cannot connect to the cluster: the attempt was cut off").because(cause))?
-        .map_err(|cause| error::classify("connect to the cluster", cause))
+        .map_err(|cause| error::classify("connect to the cluster", inner.plugin.as_deref(), cause))
 }
 
 async fn configuration(target: &Target) -> Result<Config, ConnectError> {

@@ -47,7 +47,7 @@ fn kubeconfig(directory: &Path, server: &str, script: &str) -> PathBuf {
         "apiVersion: v1\nkind: Config\ncurrent-context: c\nclusters: [{{name: c, cluster: {{server: '{server}'}}}}]\n\
          contexts: [{{name: c, context: {{cluster: c, user: u}}}}]\nusers:\n- name: u\n  user:\n    exec:\n      \
          apiVersion: client.authentication.k8s.io/v1\n      interactiveMode: Never\n      command: sh\n      \
-         args: ['{}']\n",
+         args: ['{}', argument-secret]\n      env: [{{name: PLUGIN_KEY, value: environment-secret}}]\n",
         plugin.display()
     );
     std::fs::write(&file, text).unwrap();
@@ -90,17 +90,42 @@ async fn a_credential_plugin_is_run_again_when_its_token_was_refused() {
     assert_eq!((identity.uid.as_str(), identity.version.as_str()), ("the-uid", "v1.33.2"));
 }
 
+/// Everything that a log may show of an error: it, its whole chain, and their debug output.
+fn everything_said(error: &PortError) -> String {
+    let chain = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+    chain.map(|error| format!("{error}\n{error:?}\n")).collect()
+}
+
+/// Runs once with a token that is over at once, so that the next request runs it again.
+const SHORT_LIVED: &str = r#"if [ ! -e $0.ran ]; then touch $0.ran
+echo '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":"token-secret",
+"expirationTimestamp":"2020-01-01T00:00:00Z"}}'; exit 0; fi; "#;
+
+#[rstest::rstest]
+#[case::at_first("", "echo output-secret; echo error-secret >&2; exit 3", "failed with exit status: 3")]
+#[case::when_it_is_renewed(
+    SHORT_LIVED,
+    "echo output-secret; echo error-secret >&2; exit 3",
+    "failed with exit status: 3"
+)]
+#[case::no_credentials("", "echo 'output-secret: ['", "did not answer with credentials")]
+#[case::no_credentials_when_renewed(SHORT_LIVED, "echo 'output-secret: ['", "did not answer with credentials")]
 #[tokio::test]
-async fn a_plugin_that_fails_is_named_without_its_output() {
+async fn a_plugin_that_fails_is_named_and_nothing_of_it_is_told(
+    #[case] first: &str,
+    #[case] then: &str,
+    #[case] expected: &str,
+) {
     let directory = tempfile::tempdir().unwrap();
-    let file = kubeconfig(directory.path(), "http://127.0.0.1:1", "echo secret-token; echo log in first >&2; exit 1");
+    let file = kubeconfig(directory.path(), "http://127.0.0.1:1", &format!("{first}{then}"));
     // Resolving the cluster runs nothing, so a server starts.
     let cluster = cluster(file).await;
     let error = identify(&cluster, CALL).await.unwrap_err();
     assert_eq!(error.class(), ErrorClass::Transient);
     let text = error.to_string();
-    assert!(text.contains("credential plugin") && text.contains("log in first"), "{text}");
-    assert!(!text.contains("secret-token"), "{text}");
+    assert!(text.contains(&format!("the kubeconfig's credential plugin sh {expected}")), "{text}");
+    let said = everything_said(&error);
+    assert!(!said.contains("secret"), "{said}");
 }
 
 #[tokio::test]

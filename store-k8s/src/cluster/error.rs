@@ -1,23 +1,34 @@
 //! Errors of the Kubernetes API in our classes, decided here and nowhere else.
 
 use kube::Error;
+use kube::client::AuthError;
 use kube::core::Status;
 use store_core::ports::{ErrorClass, PortError};
 
-/// What `error` means for whoever was `doing` this, such as "create namespace store-x".
+/// What `error` means for whoever was `doing` this, such as "create namespace store-x". `plugin` is the program of the
+/// kubeconfig's credential plugin.
 ///
 /// Missing rights and expired credentials are transient on purpose: they park work until somebody mends them, and fail
 /// no store.
-pub(crate) fn classify(doing: &str, error: Error) -> PortError {
+pub(crate) fn classify(doing: &str, plugin: Option<&str>, error: Error) -> PortError {
+    if let Some(auth) = auth_error(&error) {
+        // Without its source: that prints the plugin's environment and output, and so tokens.
+        return PortError::transient(format!("cannot {doing}: {}", auth_words(plugin, auth)));
+    }
     let (class, said) = match &error {
         Error::Api(status) => (class_of(status), api_words(status)),
-        Error::Auth(auth) => (ErrorClass::Transient, auth_words(auth)),
         Error::BuildRequest(_) | Error::HttpError(_) | Error::SerdeError(_) => {
             (ErrorClass::Permanent, "the request or its answer has an unexpected form".to_owned())
         }
         other => (ErrorClass::Transient, format!("the cluster cannot be reached ({})", innermost(other))),
     };
     PortError::new(class, format!("cannot {doing}: {said}")).because(error)
+}
+
+/// An error of the credentials, wherever it is in the chain: a plugin that fails when a token is renewed comes wrapped
+/// by the client's layers.
+pub(crate) fn auth_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a AuthError> {
+    std::iter::successors(Some(error), |error| error.source()).find_map(|error| error.downcast_ref())
 }
 
 /// Whether the credentials were refused: they may have been renewed since they were read.
@@ -44,15 +55,22 @@ fn api_words(status: &Status) -> String {
     }
 }
 
-/// A credential plugin's standard output may hold a token, so only its standard error is quoted.
-fn auth_words(error: &kube::client::AuthError) -> String {
+/// A credential plugin's arguments, environment and output may hold secrets, so only the program is named.
+fn auth_words(plugin: Option<&str>, error: &AuthError) -> String {
+    let plugin = plugin.map_or_else(
+        || "the credential plugin of the kubeconfig".to_owned(),
+        |program| format!("the kubeconfig's credential plugin {}", shorten(program)),
+    );
     match error {
-        kube::client::AuthError::AuthExecRun { cmd, out } => {
-            let said = shorten(&String::from_utf8_lossy(&out.stderr));
-            format!("the credential plugin {cmd:?} of the kubeconfig failed with {} ({said})", out.status)
+        AuthError::AuthExecRun { out, .. } => {
+            format!("{plugin} failed with {}; run it by hand to see what it says", out.status)
         }
-        kube::client::AuthError::AuthExecStart(cause) => {
-            format!("the credential plugin of the kubeconfig cannot be started ({cause})")
+        AuthError::AuthExecStart(cause) => format!("{plugin} cannot be started ({})", cause.kind()),
+        AuthError::AuthExecParse(_) | AuthError::ExecPluginFailed | AuthError::MalformedTokenExpirationDate(_) => {
+            format!("{plugin} did not answer with credentials")
+        }
+        AuthError::ReadTokenFile(cause, file) => {
+            format!("the token file {} cannot be read ({})", file.display(), cause.kind())
         }
         _ => "the kubeconfig's credentials cannot be used".to_owned(),
     }
@@ -101,12 +119,12 @@ mod tests {
     #[case(503, ErrorClass::Transient)]
     #[case(504, ErrorClass::Transient)]
     fn codes_have_classes(#[case] code: u16, #[case] class: ErrorClass) {
-        assert_eq!(classify("read it", api(code, "because")).class(), class);
+        assert_eq!(classify("read it", None, api(code, "because")).class(), class);
     }
 
     #[test]
     fn messages_name_the_act_and_the_reason_on_one_line() {
-        let error = classify("create namespace store-x", api(422, "it is\n  invalid"));
+        let error = classify("create namespace store-x", None, api(422, "it is\n  invalid"));
         assert_eq!(error.to_string(), "cannot create namespace store-x: it is invalid");
         assert_eq!(shorten(&"x ".repeat(500)).chars().count(), 401);
     }

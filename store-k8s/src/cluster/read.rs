@@ -16,7 +16,6 @@ use store_core::store::StoreId;
 
 use super::connect::{CALL, Cluster, within};
 use super::diagnosis::{self, Trouble};
-use super::error::classify;
 use super::facts::{Fact, Fold, Kind};
 use super::record::{Mute, Record};
 use super::records::{Records, folded, parse_version};
@@ -80,17 +79,17 @@ async fn read_all(
     records: &Records,
     store: &Store,
 ) -> Result<Everything, PortError> {
-    let namespace = read_namespace(client, records, store);
+    let namespace = read_namespace(client, cluster, records, store);
     let (namespace, credentials, release, sets, deployments, jobs, pods, claims, ingresses) = tokio::try_join!(
         namespace,
         read_credentials(cluster, records, store),
-        read_release(client, store),
-        list::<StatefulSet>(client, records, store),
-        list::<Deployment>(client, records, store),
-        list::<Job>(client, records, store),
-        list::<Pod>(client, records, store),
-        list::<PersistentVolumeClaim>(client, records, store),
-        list::<Ingress>(client, records, store),
+        read_release(client, cluster, store),
+        list::<StatefulSet>(client, cluster, records, store),
+        list::<Deployment>(client, cluster, records, store),
+        list::<Job>(client, cluster, records, store),
+        list::<Pod>(client, cluster, records, store),
+        list::<PersistentVolumeClaim>(client, cluster, records, store),
+        list::<Ingress>(client, cluster, records, store),
     )?;
     let (namespace, foreign_namespace) = namespace;
     let listed = vec![namespace, sets, deployments, jobs, pods, claims, ingresses];
@@ -98,22 +97,28 @@ async fn read_all(
 }
 
 /// By a list of one name rather than a get: so that its absence, too, has a version.
-async fn read_namespace(client: &Client, records: &Records, store: &Store) -> Result<(Listed, bool), PortError> {
+async fn read_namespace(
+    client: &Client,
+    cluster: &Cluster,
+    records: &Records,
+    store: &Store,
+) -> Result<(Listed, bool), PortError> {
     let parameters = ListParams::default().fields(&format!("metadata.name={}", store.id.namespace()));
     let list = Api::<Namespace>::all(client.clone()).list(&parameters).await;
-    let list = list.map_err(|cause| classify(&format!("read namespace {}", store.id.namespace()), cause))?;
+    let list = list.map_err(|cause| cluster.classify(&format!("read namespace {}", store.id.namespace()), cause))?;
     let listed = listed(&list, records, store);
     let is_foreign = listed.objects.is_empty() && !list.items.is_empty();
     Ok((listed, is_foreign))
 }
 
-async fn list<K>(client: &Client, records: &Records, store: &Store) -> Result<Listed, PortError>
+async fn list<K>(client: &Client, cluster: &Cluster, records: &Records, store: &Store) -> Result<Listed, PortError>
 where
     K: Fold + Resource<Scope = NamespaceResourceScope> + Clone + DeserializeOwned + std::fmt::Debug,
 {
     let parameters = ListParams::default().labels(&labels::select_store(records.installation(), &store.id));
     let list = Api::<K>::namespaced(client.clone(), &store.id.namespace()).list(&parameters).await;
-    let list = list.map_err(|cause| classify(&format!("list {}s of store {}", K::KIND.as_str(), store.id), cause))?;
+    let list =
+        list.map_err(|cause| cluster.classify(&format!("list {}s of store {}", K::KIND.as_str(), store.id), cause))?;
     Ok(listed(&list, records, store))
 }
 
@@ -136,10 +141,11 @@ async fn read_credentials(cluster: &Cluster, records: &Records, store: &Store) -
     })
 }
 
-async fn read_release(client: &Client, store: &Store) -> Result<ReleaseSeen, PortError> {
+async fn read_release(client: &Client, cluster: &Cluster, store: &Store) -> Result<ReleaseSeen, PortError> {
     let parameters = ListParams::default().labels(&release::selector(&store.id.release()));
     let list = Api::<Secret>::namespaced(client.clone(), &store.id.namespace()).list_metadata(&parameters).await;
-    let list = list.map_err(|cause| classify(&format!("read the release record of store {}", store.id), cause))?;
+    let list =
+        list.map_err(|cause| cluster.classify(&format!("read the release record of store {}", store.id), cause))?;
     Ok(release::seen(
         list.items.iter().filter_map(|secret: &PartialObjectMeta<Secret>| secret.metadata.labels.as_ref()),
     ))

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use super::connect::{Cluster, within};
+use super::error;
 
 const LOOK: Duration = Duration::from_secs(3);
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -25,6 +26,8 @@ pub(crate) struct Sight {
 impl Sight {
     /// Something failed that should not: have a look.
     pub(crate) fn doubt(&self, error: &(dyn std::error::Error + 'static)) {
+        // The look says what is wrong with the credentials; the error itself prints what their plugin said.
+        let error = error::auth_error(error).is_none().then_some(error);
         tracing::debug!(error, "a watch is interrupted; having a look");
         self.doubt.notify_one();
     }
