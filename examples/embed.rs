@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use store_core::StoreService;
-use store_core::lifecycle::Status;
+use store_core::lifecycle::{Position, Status};
 use store_core::ports::{Entropy, StoreRepository};
 use store_core::reconcile::{ReconcilerSettings, Scope};
 use store_core::service::{CreateStore, ServiceParts, ServiceSettings, StoreDocument, StoreRef};
@@ -40,11 +40,12 @@ async fn main() -> Result<(), AnyError> {
     println!("{} is {} in namespace {}", store.name, store.status, store.namespace);
     // By id, since deletion frees the name.
     let which = StoreRef::parse(&store.id)?;
-    let store = follow(&service, &which, Status::Ready).await?;
+    let mut seen = 0;
+    let store = follow(&service, &which, Status::Ready, &mut seen).await?;
     println!("{} is READY: {}", store.name, store.store_url);
 
     service.delete(&which, None).await?;
-    let store = follow(&service, &which, Status::Deleted).await?;
+    let store = follow(&service, &which, Status::Deleted, &mut seen).await?;
     println!("{} is DELETED", store.name);
 
     if let Some(reconciler) = reconciler {
@@ -112,15 +113,19 @@ fn request() -> CreateStore {
     }
 }
 
-/// Prints a store's events as they come, until it has this status.
-async fn follow(service: &StoreService, which: &StoreRef, status: Status) -> Result<StoreDocument, AnyError> {
+/// Prints a store's events after `seen` as they come, until it has this status.
+async fn follow(
+    service: &StoreService,
+    which: &StoreRef,
+    status: Status,
+    seen: &mut Position,
+) -> Result<StoreDocument, AnyError> {
     let mut notices = service.notices();
-    let mut seen = 0;
     loop {
         let store = service.get(which).await?;
-        for event in service.events(which, seen, 100).await? {
+        for event in service.events(which, *seen, 100).await? {
             println!("  {:<12} {}", event.status.as_str(), event.message);
-            seen = event.position;
+            *seen = event.position;
         }
         if store.status == status {
             return Ok(store);

@@ -378,6 +378,58 @@ async fn events_as_a_table_and_as_json_lines() {
     assert_eq!(lines, entries);
 }
 
+#[tokio::test]
+async fn following_ends_with_the_store() {
+    let server = with_store("READY").await;
+    let at = format!("/api/v1/stores/{}/events", id_of("demo"));
+    let pages = [
+        ("0", history(&[event("demo", 1, "created", "PROVISIONING", "demo was asked for")])),
+        ("1", history(&[event("demo", 2, "deleted", "DELETED", "nothing of it is left")])),
+    ];
+    for (after, page) in pages {
+        let asked = Mock::given(method("GET")).and(path(&at)).and(query_param("after", after));
+        asked.respond_with(json_answer(200, page)).mount(&server).await;
+    }
+    let assert = Cli::new()
+        .on(&server, &["events", "demo", "--follow", "-o", "json"])
+        .timeout(Duration::from_secs(20))
+        .assert()
+        .success();
+    let output = text(&assert.get_output().stdout);
+    let positions = output.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["position"].clone());
+    assert_eq!(positions.collect::<Vec<_>>(), [1, 2]);
+}
+
+#[tokio::test]
+async fn one_who_waits_outlives_a_restart_of_the_server() {
+    let server = with_store("PROVISIONING").await;
+    let at = format!("/api/v1/stores/{}", id_of("demo"));
+    // Longer than one request is repeated for.
+    let away = Mock::given(method("GET")).and(path(&at)).respond_with(json_answer(503, problem(503, "restarting")));
+    away.up_to_n_times(5).with_priority(1).mount(&server).await;
+    let back = Mock::given(method("GET")).and(path(&at)).respond_with(json_answer(200, store("demo", "READY")));
+    back.with_priority(2).mount(&server).await;
+    let assert = Cli::new().on(&server, &["wait", "demo", "-o", "name"]).assert().success().stdout("demo\n");
+    assert.stderr(contains("restarting").and(contains("demo is READY after")));
+}
+
+#[tokio::test]
+async fn the_doctor_looks_at_a_server_from_outside() {
+    let server = with_store("READY").await;
+    let readiness = json!({
+        "status": "ready", "database": null, "cluster": {}, "reconciler": {}, "parked": "the cluster cannot be reached",
+    });
+    let ready = Mock::given(method("GET")).and(path("/readyz")).respond_with(json_answer(200, readiness));
+    ready.mount(&server).await;
+    let assert = Cli::new().on(&server, &["doctor", "-o", "json"]).assert().success();
+    let report: Value = serde_json::from_slice(&assert.get_output().stdout).unwrap();
+    assert_eq!(report["verdict"], "warn");
+    let verdicts: Vec<_> = report["checks"].as_array().unwrap().iter().take(3).map(|check| &check["verdict"]).collect();
+    assert_eq!(verdicts, ["ok", "warn", "ok"]);
+    let nobody = Cli::new();
+    nobody.command(&["--server", "http://127.0.0.1:1", "doctor"]).assert().code(1).stdout(contains("fail  server"));
+}
+
 #[rstest]
 #[case(&["open", "demo"], "http://demo.localhost/\n")]
 #[case(&["open", "demo", "--admin", "--print"], "http://demo.localhost/app\n")]

@@ -2,7 +2,6 @@
 
 use comfy_table::Cell;
 use store_core::lifecycle::{Event, Position, Status};
-use store_core::service::StoreRef;
 
 use super::Context;
 use crate::args::EventsArgs;
@@ -27,11 +26,11 @@ async fn tell(context: &Context, door: &dyn Door, args: &EventsArgs) -> Result<(
         seen = last;
     }
     print(context, &history, true)?;
-    if !args.follow {
+    if !args.follow || is_over(&history) {
         return Ok(());
     }
     tokio::select! {
-        end = follow(context, door, &args.store, &store.id, seen) => end,
+        end = follow(context, door, &store.id, seen) => end,
         () = interrupted() => Err(Failure::silent(Exit::Interrupted)),
     }
 }
@@ -43,20 +42,14 @@ async fn page(door: &dyn Door, id: &str, after: Position, into: &mut Vec<Event>)
     Ok(last)
 }
 
-async fn follow(
-    context: &Context,
-    door: &dyn Door,
-    which: &StoreRef,
-    id: &str,
-    mut seen: Position,
-) -> Result<(), Failure> {
+async fn follow(context: &Context, door: &dyn Door, id: &str, mut seen: Position) -> Result<(), Failure> {
     let mut was_away = false;
     loop {
         match door.events(id, seen).await {
             Ok(news) => {
                 print(context, &news, false)?;
                 seen = news.last().map_or(seen, |event| event.position);
-                if news.last().is_some_and(|event| event.status == Status::Deleted) {
+                if is_over(&news) {
                     return Ok(());
                 }
                 was_away = false;
@@ -69,11 +62,13 @@ async fn follow(
             }
             Err(failure) => return Err(failure),
         }
-        if seen == 0 {
-            door.get(which).await?;
-        }
         door.next_look().await;
     }
+}
+
+/// After its deletion, nothing more happens to a store.
+fn is_over(events: &[Event]) -> bool {
+    events.last().is_some_and(|event| event.status == Status::Deleted)
 }
 
 fn print(context: &Context, events: &[Event], with_headings: bool) -> Result<(), Failure> {
@@ -85,9 +80,12 @@ fn print(context: &Context, events: &[Event], with_headings: bool) -> Result<(),
         return Ok(());
     }
     let rows = events.iter().map(|event| row(event, output.format)).collect();
+    // Headings as wide as any value, so that what comes later stands below what came before.
     let headings: &[&str] = match output.format {
-        Format::Wide => &["TIME", "POSITION", "KIND", "STATUS", "STEP", "MESSAGE"],
-        _ => &["TIME", "STATUS", "MESSAGE"],
+        Format::Wide => {
+            &["TIME                ", "POSITION", "KIND                ", "STATUS      ", "STEP       ", "MESSAGE"]
+        }
+        _ => &["TIME                ", "STATUS      ", "MESSAGE"],
     };
     let text = table(headings, rows, output);
     output.text(if with_headings { &text } else { text.split_once('\n').map_or("", |(_, rows)| rows) })

@@ -14,6 +14,8 @@ const HEAD: &str = "{spinner:.cyan} {elapsed:>4.cyan}  {wide_msg}";
 const WAITING: &str = "    {prefix:12.dim}";
 const ACTIVE: &str = "  {spinner:.cyan} {prefix:12} {elapsed:>6.cyan}  {wide_msg:.dim}";
 const MET: &str = "  {spinner:.green} {prefix:12} {msg:>6.dim}";
+const FAILED: &str = "  ✗ {prefix:12.red} {elapsed:>6}";
+const LEFT: &str = "  - {prefix:12} {elapsed:>6}";
 /// The last one is that of a bar that is done.
 const TICKS: &str = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏✓";
 
@@ -60,8 +62,12 @@ impl Bars {
         self.head.set_message(text::plain(note).replace('\n', " "));
     }
 
-    pub(super) fn finish(self) {
-        for (_, bar) in &self.gates {
+    pub(super) fn finish(self, has_failed: bool) {
+        let template = if has_failed { FAILED } else { LEFT };
+        for (record, bar) in &self.gates {
+            if record.started_at.is_some() && record.ended_at.is_none() {
+                bar.set_style(style(template));
+            }
             bar.abandon();
         }
         self.head.finish_and_clear();
@@ -102,7 +108,7 @@ fn headline(store: &StoreDocument, last: Option<&str>) -> String {
     let what = match store.status {
         Status::Deleting => "deleting",
         Status::Deleted => "deleted",
-        _ if store.attempt > 1 => "bringing up once more",
+        _ if store.attempt > 1 => "trying again to bring up",
         _ => "bringing up",
     };
     let why = match &store.blocker {
@@ -157,7 +163,7 @@ mod tests {
 
     #[test]
     fn every_template_is_well_formed() {
-        for template in [HEAD, WAITING, ACTIVE, MET] {
+        for template in [HEAD, WAITING, ACTIVE, MET, FAILED, LEFT] {
             style(template);
         }
     }

@@ -68,9 +68,9 @@ impl View {
         }
     }
 
-    fn finish(self) {
+    fn finish(self, has_failed: bool) {
         if let Self::Bars(bars) = self {
-            bars.finish();
+            bars.finish(has_failed);
         }
     }
 }
@@ -168,7 +168,7 @@ impl<'a> Watch<'a> {
     }
 
     async fn end(self, end: End) -> Result<Waited, Failure> {
-        self.view.finish();
+        self.view.finish(self.store.status == Status::Failed);
         if let Hands::Own(work) = self.hands {
             work.stop(matches!(end, End::Settled)).await;
         }

@@ -14,7 +14,7 @@ use super::report::Report;
 use super::values::Wanted;
 use super::{cluster, names};
 use crate::args::SettingFlags;
-use crate::door;
+use crate::{door, text};
 
 /// What the database says.
 pub(super) struct Known {
@@ -79,8 +79,8 @@ async fn database(configuration: &Configuration, report: &mut Report) -> Option<
     }
     match read(configuration, file).await {
         Ok(known) => {
-            let count = known.stores.len();
-            report.ok("database", format!("{}, {count} stores", file.display()));
+            let stores = text::count(known.stores.len(), "store");
+            report.ok("database", format!("{}, {stores}", file.display()));
             match ReconcilerLock::holder(file) {
                 Some(process) => report.ok("reconciler", format!("process {process} works on the stores")),
                 None => report.ok("reconciler", "none runs: stores move only while a command waits for them"),

@@ -7,6 +7,7 @@ use super::report::Report;
 use crate::door::{Door, Filter, Remote};
 use crate::failure::Failure;
 use crate::terminal::Terminal;
+use crate::text;
 
 /// Looks at a server from outside.
 pub(super) async fn examine(server: &str, terminal: Terminal, report: &mut Report) -> Result<(), Failure> {
@@ -20,7 +21,7 @@ pub(super) async fn examine(server: &str, terminal: Terminal, report: &mut Repor
     }
     match remote.list(&Filter::default()).await {
         Ok(list) => {
-            report.ok("API", format!("{} stores", list.stores.len()));
+            report.ok("API", format!("answers; it has {}", text::count(list.stores.len(), "store")));
             names::examine(&list.stores, None, report).await;
         }
         Err(failure) => report.fail("API", failure.message(), "see the server's log; a token goes into STORE_TOKEN"),

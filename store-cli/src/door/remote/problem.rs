@@ -55,11 +55,10 @@ pub(super) fn is_transient(status: StatusCode) -> bool {
 
 /// The fields are listed line by line, so a sentence that only repeats them says nothing.
 fn without_fields(message: &str, errors: &[FieldError]) -> String {
-    let repeats = errors.iter().all(|error| message.contains(&error.field) && message.contains(&error.message));
+    let sentences: Vec<_> = errors.iter().map(|error| format!("{} {}", error.field, error.message)).collect();
     match errors.len() {
-        0 => message.to_owned(),
-        1 if repeats => "a value is not valid".to_owned(),
-        many if repeats => format!("{many} values are not valid"),
+        1 if message == sentences.join("; ") => "a value is not valid".to_owned(),
+        many if many > 1 && message == sentences.join("; ") => format!("{many} values are not valid"),
         _ => message.to_owned(),
     }
 }
