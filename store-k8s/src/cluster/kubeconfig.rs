@@ -38,6 +38,14 @@ pub enum ConnectError {
         #[source]
         source: Box<KubeconfigError>,
     },
+    /// A kubeconfig that is not one. The parser's own words quote the file, and with it tokens and keys.
+    #[error("the kubeconfig {} is malformed near line {line}", .file.display())]
+    Malformed {
+        /// The file.
+        file: PathBuf,
+        /// Where, counted from 1; 0 if it is not known.
+        line: u64,
+    },
     /// The kubeconfig has no current context, and none was named.
     #[error("the kubeconfig {files} has no current context; name one of its contexts: {known}")]
     NoContext {
@@ -167,10 +175,20 @@ impl std::fmt::Display for Target {
 pub(crate) fn read(files: &[PathBuf]) -> Result<Kubeconfig, ConnectError> {
     let mut merged = Kubeconfig::default();
     for file in files {
-        let unreadable = |source| ConnectError::Unreadable { file: file.clone(), source: Box::new(source) };
-        merged = Kubeconfig::read_from(file).and_then(|next| merged.merge(next)).map_err(unreadable)?;
+        let next = Kubeconfig::read_from(file).and_then(|next| merged.merge(next));
+        merged = next.map_err(|cause| unreadable(file, cause))?;
     }
     Ok(merged)
+}
+
+fn unreadable(file: &Path, cause: KubeconfigError) -> ConnectError {
+    let file = file.to_owned();
+    match cause {
+        KubeconfigError::Parse(cause) => {
+            ConnectError::Malformed { file, line: cause.location().map_or(0, |location| location.line()) }
+        }
+        source => ConnectError::Unreadable { file, source: Box::new(source) },
+    }
 }
 
 /// Like kubectl, a list ignores files that are not there, as long as there is one.
@@ -251,5 +269,16 @@ mod tests {
         let config = ClusterConfig { kubeconfig: Some("/nowhere/config".into()), ..ClusterConfig::default() };
         let error = Target::resolve(&config).unwrap_err().to_string();
         assert_eq!(error, "the kubeconfig /nowhere/config cannot be read");
+    }
+
+    #[test]
+    fn a_malformed_file_is_not_quoted() {
+        let (_keep, file) = directory();
+        std::fs::write(&file, "kind: Config\nusers:\n- name: u\n  user:\n    token: secret\n    exec: [secret]\n")
+            .unwrap();
+        let config = ClusterConfig { kubeconfig: Some(file.clone()), ..ClusterConfig::default() };
+        let error = Target::resolve(&config).unwrap_err();
+        assert_eq!(error.to_string(), format!("the kubeconfig {} is malformed near line 6", file.display()));
+        assert!(!format!("{error:?}").contains("secret") && std::error::Error::source(&error).is_none());
     }
 }
