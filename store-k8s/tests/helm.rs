@@ -11,7 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rstest::rstest;
 use store_core::lifecycle::{Desired, Gates, Intent, Progress, Provisioning, Store};
-use store_core::ports::{ActionContext, Clock, Deployer as _};
+use store_core::ports::{ActionContext, Clock, Deployer as _, ErrorClass};
 use store_core::store::{AdminEmail, AdminUsername, Engine, Plan, PublicUrlTemplate, StoreId, StoreName};
 use store_k8s::{ChartSource, Cluster, ClusterConfig, HelmConfig, HelmDeployer, HelmVersion};
 use tokio_util::sync::CancellationToken;
@@ -119,6 +119,27 @@ async fn helm_is_given_what_it_needs_and_nothing_else() {
         assert!(environment.lines().any(|line| line == expected), "{expected} in {environment}");
     }
     assert!(environment.contains(&format!("KUBECONFIG={kubeconfig}")));
+}
+
+#[tokio::test]
+async fn a_broken_chart_holds_up_neither_uninstall_nor_rollback() {
+    let directory = tempfile::tempdir().unwrap();
+    let (state, chart) = (directory.path().join("state"), directory.path().join("chart"));
+    std::fs::create_dir(&chart).unwrap();
+    std::fs::write(chart.join("Chart.yaml"), "apiVersion: v2\nname: tiny\nversion: 1.0.0\n").unwrap();
+    let config = HelmConfig {
+        chart: ChartSource::Directory(chart.clone()),
+        values_files: Vec::new(),
+        ..config("helm-recording", &state)
+    };
+    let deployer = HelmDeployer::new(cluster(directory.path()).await, config, Uuid::nil()).await.unwrap();
+    std::fs::remove_dir_all(&chart).unwrap();
+    let (id, deadline) = (Uuid::from_u128(5), Duration::from_secs(20));
+    let context = ActionContext { id, epoch: 1, deadline, cancel: CancellationToken::new() };
+    let error = deployer.install(&store(), &context).await.unwrap_err();
+    assert_eq!(error.class(), ErrorClass::Permanent, "{error}");
+    deployer.rollback(&store(), 1, &context).await.unwrap();
+    deployer.uninstall(&store(), &context).await.unwrap();
 }
 
 #[rstest]

@@ -110,10 +110,11 @@ impl HelmDeployer {
     async fn helm(&self, operation: Operation, store: &Store, context: &ActionContext) -> Result<(), PortError> {
         let release = store.id.release();
         let doing = format!("{} {release}", words(operation));
-        let chart = self.chart.clone();
-        blocking(move || chart.check())
-            .await
-            .map_err(|cause| PortError::permanent(cause.to_string()).because(cause))?;
+        if needs_chart(operation) {
+            let chart = self.chart.clone();
+            let checked = blocking(move || chart.check()).await;
+            checked.map_err(|cause| PortError::permanent(cause.to_string()).because(cause))?;
+        }
         let connection = self.cluster.helm_arguments();
         let invocation = Invocation {
             release: &release,
@@ -127,10 +128,7 @@ impl HelmDeployer {
             environment: environment::marked(self.environment.clone(), context.id),
             directory: self.directory.clone(),
         };
-        let input = match operation {
-            Operation::Install | Operation::Upgrade => values::document(self.installation, store),
-            Operation::Rollback { .. } | Operation::Uninstall => Vec::new(),
-        };
+        let input = if needs_chart(operation) { values::document(self.installation, store) } else { Vec::new() };
         let begun = Instant::now();
         let ended = run(&self.spawner, program, input, context.deadline, &context.cancel).await.map_err(|cause| {
             PortError::transient(format!("cannot {doing}: Helm cannot be run ({cause})")).because(cause)
@@ -256,6 +254,14 @@ fn judge(doing: &str, ended: &Ended, deadline: Duration) -> Result<(), PortError
 
 fn cancelled(doing: &str) -> PortError {
     PortError::new(ErrorClass::Cancelled, format!("{doing}: stopped on request"))
+}
+
+/// Rollback and uninstall work from the release record alone, and so also when chart or values are broken.
+fn needs_chart(operation: Operation) -> bool {
+    match operation {
+        Operation::Install | Operation::Upgrade => true,
+        Operation::Rollback { .. } | Operation::Uninstall => false,
+    }
 }
 
 fn words(operation: Operation) -> &'static str {
