@@ -8,6 +8,8 @@ use crate::cluster::error::shorten;
 /// Sentences that mean "later", looked for first: some of them quote sentences of the other kinds.
 const TRANSIENT: &[&str] = &[
     "another operation (install/upgrade/rollback) is in progress",
+    // Our own release, as another Helm of ours left it or is writing it: the release record tells.
+    "a name that is still in use",
     "cluster unreachable",
     "failed calling webhook",
     "connection refused",
@@ -25,7 +27,6 @@ const TRANSIENT: &[&str] = &[
 const CONFLICT: &[&str] = &[
     "cannot be imported into the current release",
     "invalid ownership metadata",
-    "a name that is still in use",
     "conflict occurred while applying object",
     "conflicts with",
     "apply failed with",
@@ -98,10 +99,10 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case("Error: INSTALLATION FAILED: cannot re-use a name that is still in use", ErrorClass::Conflict)]
+    #[case("Error: INSTALLATION FAILED: cannot re-use a name that is still in use", ErrorClass::Transient)]
     #[case(
         "Error: INSTALLATION FAILED: release name check failed: cannot reuse a name that is still in use",
-        ErrorClass::Conflict
+        ErrorClass::Transient
     )]
     #[case(
         "Error: INSTALLATION FAILED: Unable to continue with install: ConfigMap \"web\" in namespace \"store-x\" exists and \

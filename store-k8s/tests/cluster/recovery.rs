@@ -62,7 +62,7 @@ async fn an_install_that_is_cut_off_is_pending_and_can_be_cleared(#[case] helm: 
         println!("cancelled after {:?}", begun.elapsed());
         assert!(is_pending(bench).await);
         let error = bench.install().await.unwrap_err();
-        assert_eq!(error.class(), ErrorClass::Conflict, "{error}");
+        assert_eq!(error.class(), ErrorClass::Transient, "{error}");
         bench.deployer.uninstall(&bench.store, &context(ActionKind::Uninstall)).await.unwrap();
         assert_eq!(bench.fresh().await.release, ReleaseSeen::Absent);
     })
