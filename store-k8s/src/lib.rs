@@ -36,7 +36,8 @@
 //! | list | `events` | why an object stays without pods or volume |
 //!
 //! The watches cost one list and one watch for each kind, however many stores there are; a cached look costs nothing.
-//! Only an object that stays without pods or volume is asked for its events, every few seconds while it does.
+//! Only an object that stays without pods or volume is asked for its events, less and less often while it does; a claim
+//! that waits for a pod that no node can take is not asked at all.
 //!
 //! # Environment
 //! Helm, and the credential plugins that it runs, get from our environment: `PATH`, `HOME`, `USER`, `LANG`, `LC_ALL`,

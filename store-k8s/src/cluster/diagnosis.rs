@@ -128,12 +128,27 @@ fn crash_words(container: &ContainerStatus) -> String {
 }
 
 fn unschedulable(pod: &Pod) -> Option<Finding> {
+    let said = unschedulable_words(pod)?.to_owned();
+    Some((FailureCode::Unschedulable, "no node can take it".to_owned(), said, 1))
+}
+
+fn unschedulable_words(pod: &Pod) -> Option<&str> {
     let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
     let condition = conditions
         .filter(|condition| condition.type_ == "PodScheduled" && condition.status == "False")
         .find(|condition| condition.reason.as_deref() == Some("Unschedulable"))?;
-    let said = condition.message.clone().unwrap_or_default();
-    Some((FailureCode::Unschedulable, "no node can take it".to_owned(), said, 1))
+    Some(condition.message.as_deref().unwrap_or_default())
+}
+
+/// The claims of a pod that no node can take, unless it is they that hold it up: they are bound once it has a node,
+/// and until then have nothing to say.
+pub(crate) fn held_up(pod: &Pod) -> Vec<String> {
+    let Some(said) = unschedulable_words(pod).map(str::to_lowercase) else { return Vec::new() };
+    if said.contains("persistentvolumeclaim") || said.contains("storageclass") {
+        return Vec::new();
+    }
+    let volumes = pod.spec.iter().flat_map(|spec| spec.volumes.iter().flatten());
+    volumes.filter_map(|volume| Some(volume.persistent_volume_claim.as_ref()?.claim_name.clone())).collect()
 }
 
 /// A workload whose pods the cluster refuses to create.

@@ -101,3 +101,20 @@ fn the_cause_of_the_other_conditions_is_the_blocker() {
     let blocker = blocker(conditions.into_iter()).unwrap();
     assert!(blocker.message.contains("API service") && blocker.message.contains("metrics.k8s.io/v1"));
 }
+
+#[rstest]
+#[case::nodes_are_full("Unschedulable", "0/1 nodes are available: 1 Insufficient cpu.", &["data-database-0"])]
+#[case::no_volume_fits("Unschedulable", "1 node(s) didn't find available persistent volumes to bind.", &["data-database-0"])]
+#[case::the_claim_comes_first("Unschedulable", "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims.", &[])]
+#[case::no_class("Unschedulable", "storageclass.storage.k8s.io \"x\" not found", &[])]
+#[case::the_scheduler_is_lost("SchedulerError", "binding volumes: context deadline exceeded", &[])]
+fn claims_wait_for_a_pod_that_no_node_can_take(#[case] reason: &str, #[case] message: &str, #[case] expected: &[&str]) {
+    let pod: Pod = object(json!({
+        "metadata": {"name": "database-0"},
+        "spec": {"containers": [], "volumes": [
+            {"name": "data", "persistentVolumeClaim": {"claimName": "data-database-0"}}, {"name": "tmp", "emptyDir": {}},
+        ]},
+        "status": {"conditions": [{"type": "PodScheduled", "status": "False", "reason": reason, "message": message}]},
+    }));
+    assert_eq!(held_up(&pod), expected);
+}

@@ -16,6 +16,9 @@ use super::diagnosis::{self, Trouble};
 use super::setup;
 use crate::labels;
 
+/// Set by the scheduler on a claim that waits for its first consumer, once it has found a node.
+const SELECTED_NODE: &str = "volume.kubernetes.io/selected-node";
+
 /// Kinds of objects that are watched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Kind {
@@ -91,7 +94,7 @@ pub(crate) struct JobFact {
 }
 
 /// A pod.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct PodFact {
     /// The Job that it belongs to.
     pub(crate) job: Option<String>,
@@ -104,6 +107,8 @@ pub(crate) struct PodFact {
     /// What its container that failed last had to say.
     pub(crate) last_words: Option<LastWords>,
     pub(crate) troubles: Vec<Trouble>,
+    /// The claims that wait for it while no node can take it.
+    pub(crate) holds_up: Vec<String>,
 }
 
 /// The end of a container that failed.
@@ -122,6 +127,8 @@ pub(crate) struct ClaimFact {
     pub(crate) volume: Option<String>,
     /// It is not bound: its events may say why.
     pub(crate) pending: bool,
+    /// Its pod's node is chosen, and a provisioner is at work for it.
+    pub(crate) node_chosen: bool,
     pub(crate) trouble: Option<Trouble>,
 }
 
@@ -262,6 +269,7 @@ impl Fold for Pod {
             report: setup::report(self),
             last_words: setup::last_words(self),
             troubles: diagnosis::of_pod(self, self.component()),
+            holds_up: diagnosis::held_up(self),
         })
     }
 }
@@ -273,11 +281,13 @@ impl Fold for PersistentVolumeClaim {
         let phase = self.status.as_ref().and_then(|status| status.phase.as_deref()).unwrap_or("Pending");
         // Claims of a StatefulSet may carry no labels but those of its template.
         let component = self.component().unwrap_or(Component::Database);
+        let annotations = self.metadata.annotations.as_ref();
         Fact::Claim(ClaimFact {
             uid: self.uid(),
             component,
             volume: self.spec.as_ref().and_then(|spec| spec.volume_name.clone()).filter(|name| !name.is_empty()),
             pending: phase == "Pending" && !self.is_going(),
+            node_chosen: annotations.is_some_and(|all| all.contains_key(SELECTED_NODE)),
             trouble: (phase == "Lost").then(|| diagnosis::claim_lost(component, &self.name())),
         })
     }

@@ -8,6 +8,7 @@ pub(crate) mod facts;
 pub(crate) mod kubeconfig;
 pub(crate) mod namespace;
 pub(crate) mod probe;
+pub(crate) mod questions;
 pub(crate) mod read;
 pub(crate) mod record;
 pub(crate) mod records;

@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use super::connect::{CALL, Cluster};
 use super::facts::{Fold as _, Kind};
+use super::questions::{FIRST, Questions};
 use super::records::Records;
 use super::sight::{self, Sight};
 use super::{read, watch};
@@ -26,7 +27,7 @@ use crate::labels;
 
 /// How long a watch is trusted before its kind is listed again; a little more for each.
 const RESYNC: Duration = Duration::from_mins(5);
-/// How often the events of objects that do not say what is wrong are asked, and for how long they must have been so.
+/// How often it is seen whether the events of an object that does not say what is wrong should be asked.
 const EXPLAIN_EVERY: Duration = Duration::from_secs(5);
 const EXPLAIN_AT_ONCE: usize = 4;
 const VOLUMES_AT_ONCE: usize = 8;
@@ -76,12 +77,13 @@ fn jitter(resync: Duration, installation: Uuid, kind: Kind) -> Duration {
     resync / 5 * u32::try_from(percent).unwrap_or_default() / 100
 }
 
-/// Asks the events of objects that stay without pods or volume, and of no others. Only such objects cost anything.
+/// Asks the events of objects that stay without pods or volume and do not wait for a pod, and of no others.
 async fn explain(cluster: Cluster, records: Arc<Records>) {
-    let patience = jiff::SignedDuration::try_from(EXPLAIN_EVERY).unwrap_or_default();
+    let mut questions = Questions::default();
     loop {
         sleep(EXPLAIN_EVERY).await;
-        let mutes = records.mutes(records.now() - patience);
+        let now = records.now();
+        let mutes = questions.due(records.mutes(now - FIRST), now);
         let ask = |(store, mute)| {
             let (cluster, records) = (&cluster, &records);
             async move {

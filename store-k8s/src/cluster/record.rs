@@ -55,6 +55,8 @@ pub(crate) struct Mute {
     pub(crate) component: Component,
     /// When it was first seen.
     pub(crate) since: Timestamp,
+    /// Its resource version.
+    pub(crate) version: u64,
 }
 
 impl Record {
@@ -166,12 +168,20 @@ impl Record {
             let (uid, component) = match &entry.fact {
                 Fact::Workload(workload) if workload.mute => (&workload.uid, workload.component),
                 Fact::Job(job) if job.mute => (&job.uid, Component::Setup),
-                Fact::Claim(claim) if claim.pending => (&claim.uid, claim.component),
+                Fact::Claim(claim) if claim.pending && (claim.node_chosen || !self.is_held_up(name)) => {
+                    (&claim.uid, claim.component)
+                }
                 _ => return None,
             };
-            Some(Mute { kind: *kind, name: name.clone(), uid: uid.clone(), component, since: entry.since })
+            let (since, version) = (entry.since, entry.version);
+            Some(Mute { kind: *kind, name: name.clone(), uid: uid.clone(), component, since, version })
         };
         self.facts.iter().filter_map(mute).collect()
+    }
+
+    /// Whether a claim only waits for a pod that no node can take: that pod says what is wrong.
+    fn is_held_up(&self, claim: &str) -> bool {
+        self.pods().any(|pod| pod.holds_up.iter().any(|name| name == claim))
     }
 
     /// Keeps what events told about an object, or that they tell nothing (any more).

@@ -16,7 +16,7 @@ fn workload(ready: bool) -> Fact {
 fn claim(pending: bool) -> Fact {
     let (uid, component) = ("u".to_owned(), Component::Database);
     let volume = (!pending).then(|| "pv-1".to_owned());
-    Fact::Claim(ClaimFact { uid, component, volume, pending, trouble: None })
+    Fact::Claim(ClaimFact { uid, component, volume, pending, node_chosen: false, trouble: None })
 }
 
 fn pod(troubles: &[(FailureCode, u32)]) -> Fact {
@@ -29,8 +29,7 @@ fn pod(troubles: &[(FailureCode, u32)]) -> Fact {
         said: String::new(),
         times,
     };
-    let troubles = troubles.iter().map(trouble).collect();
-    Fact::Pod(PodFact { job: None, ended: None, initialised: false, report: None, last_words: None, troubles })
+    Fact::Pod(PodFact { troubles: troubles.iter().map(trouble).collect(), ..PodFact::default() })
 }
 
 /// A record that is told of one object after the other, in listing 1.
@@ -134,6 +133,23 @@ fn what_events_told_lasts_until_the_object_speaks_for_itself() {
     told.apply(Kind::Claim, "data", claim(false), 2, 10);
     assert_eq!(told.seen().suspicions, []);
     assert_eq!(told.0.bound_volumes(), [("pv-1".to_owned(), "data".to_owned())]);
+}
+
+#[test]
+fn a_claim_that_waits_for_its_pod_is_not_asked() {
+    let mut told = Told::default();
+    told.apply(Kind::Claim, "data-database-0", claim(true), 1, 0);
+    let waiting = Fact::Pod(PodFact { holds_up: vec!["data-database-0".into()], ..PodFact::default() });
+    told.apply(Kind::Pod, "database-0", waiting, 2, 1);
+    assert_eq!(told.0.mutes(), []);
+    // A node was found: now it is for the provisioner to make a volume.
+    let Fact::Claim(pending) = claim(true) else { panic!() };
+    let chosen = Fact::Claim(ClaimFact { node_chosen: true, ..pending });
+    told.apply(Kind::Claim, "data-database-0", chosen, 3, 2);
+    assert_eq!(told.0.mutes().len(), 1);
+    told.apply(Kind::Claim, "data-database-0", claim(true), 4, 3);
+    told.apply(Kind::Pod, "database-0", pod(&[]), 5, 3);
+    assert_eq!(told.0.mutes().len(), 1);
 }
 
 #[test]
