@@ -7,11 +7,14 @@ use serde_json::{Value, json};
 
 use crate::until;
 
-/// The admin password of every store that the tests create: a canary, looked for everywhere it must not be.
-pub const PASSWORD: &str = "Canary-7f3a9c-Admin!";
+/// The admin password of the store that the tests create under this name: a canary, looked for everywhere it must not
+/// be, in other stores too.
+pub fn password(name: &str) -> String {
+    format!("Canary-7f3a9c-{name}-Admin!")
+}
 
 /// How long a store may take on a busy machine.
-const STORE_DEADLINE: Duration = Duration::from_secs(240);
+const STORE_DEADLINE: Duration = Duration::from_mins(4);
 
 /// A request for a Medusa store of this name.
 pub fn request(name: &str) -> Value {
@@ -20,7 +23,7 @@ pub fn request(name: &str) -> Value {
         "engine": "medusa",
         "admin_username": "Shopkeeper",
         "admin_email": format!("owner@{name}.example"),
-        "admin_password": PASSWORD,
+        "admin_password": password(name),
     })
 }
 
@@ -134,10 +137,10 @@ impl Stream {
     /// The data of the next event; `None` at the end of the stream.
     pub async fn next(&mut self) -> Option<Value> {
         loop {
-            if let Some((block, rest)) = self.buffer.split_once("\n\n") {
+            if let Some(end) = self.buffer.find("\n\n") {
+                let block = self.buffer.drain(..end + 2).collect::<String>();
                 let data: Vec<&str> = block.lines().filter_map(|line| line.strip_prefix("data:")).collect();
                 let event = serde_json::from_str(data.join("\n").trim());
-                self.buffer = rest.to_owned();
                 if let Ok(event) = event {
                     return Some(event);
                 }

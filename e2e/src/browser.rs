@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::{Lab, Order, PASSWORD};
+use crate::{Lab, Order, password, text};
 
 /// Logs in to the store's admin in Chromium with the request's e-mail and password, opens the orders and looks for
 /// this one. Returns what the page says of it.
@@ -14,7 +14,7 @@ pub fn see_order_in_admin(lab: &Lab, store: &Value, order: &Order) -> Value {
     let input = json!({
         "adminUrl": store["admin_url"],
         "email": store["admin_email"],
-        "password": PASSWORD,
+        "password": password(&text(&store["name"])),
         "orderNumber": order.display_id,
         "customer": order.email,
         "screenshot": std::env::temp_dir().join("store-admin-order.png"),

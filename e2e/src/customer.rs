@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 
-use crate::{Lab, PASSWORD};
+use crate::{Lab, password, text};
 
 /// An order that was placed.
 #[derive(Debug, Clone)]
@@ -27,6 +27,7 @@ pub struct Customer {
     client: Client,
     base: String,
     host: String,
+    name: String,
     key: String,
 }
 
@@ -39,6 +40,7 @@ impl Customer {
             client: Client::builder().timeout(Duration::from_secs(30)).no_proxy().build().expect("a client"),
             base: format!("http://127.0.0.1:{}", lab.ingress_port),
             host: authority.to_owned(),
+            name: text(&store["name"]),
             key: store["details"]["publishable_api_key"].as_str().expect("a publishable API key").to_owned(),
         }
     }
@@ -125,7 +127,7 @@ impl Customer {
 
     /// Logs the shopkeeper in and returns the token.
     pub async fn log_in(&self, email: &str) -> String {
-        let body = json!({ "email": email, "password": PASSWORD });
+        let body = json!({ "email": email, "password": password(&self.name) });
         let (status, answer) = self.call(Method::POST, "/auth/user/emailpass", None, Some(body)).await;
         assert_eq!(status, 200, "the login is refused: {answer:#}");
         text(&answer["token"])
@@ -178,8 +180,4 @@ impl Customer {
         }
         Ok(response.bytes().await.map_err(|error| error.to_string())?.to_vec())
     }
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_else(|| panic!("expected a text, got {value}")).to_owned()
 }

@@ -1,12 +1,16 @@
 //! The cluster seen from outside the server, by kubectl.
 
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Write as _;
+use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::{Lab, until};
+use crate::{Lab, text, until};
 
 /// `kubectl` on the laboratory's cluster.
 #[derive(Debug, Clone)]
@@ -67,11 +71,34 @@ impl Kubectl {
             .collect()
     }
 
+    /// Everything that the Secrets of a namespace hold, decoded; of Helm's release records, the records themselves.
+    pub fn all_secrets(&self, namespace: &str) -> Vec<u8> {
+        let template =
+            "{{range .items}}{{range $key, $value := .data}}{{$key}}={{base64decode $value}}{{\"\\n\"}}{{end}}{{end}}";
+        let template = format!("go-template={template}");
+        let decoded = self.run(&["get", "secrets", "-n", namespace, "-o", &template]);
+        [decoded.as_bytes(), &self.release_record(namespace)].concat()
+    }
+
+    /// What Helm's record of the only revision of a store's release holds.
+    pub fn release_record(&self, release: &str) -> Vec<u8> {
+        let record = format!("sh.helm.release.v1.{release}.v1");
+        let template = "go-template={{base64decode .data.release}}";
+        unpack(&self.run(&["get", "secret", &record, "-n", release, "-o", template]))
+    }
+
     /// The revisions of a store's Helm release, by its records.
     pub fn revisions(&self, release: &str) -> Vec<String> {
         let selector = format!("owner=helm,name={release}");
         let records = self.list(&["secrets", "-A", "-l", &selector]);
         records.iter().map(|record| record["metadata"]["name"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+
+    /// The statuses of a release's records, by Helm's own labels.
+    pub fn record_statuses(&self, release: &str) -> Vec<String> {
+        let selector = format!("owner=helm,name={release}");
+        let records = self.list(&["secrets", "-n", release, "-l", &selector]);
+        records.iter().map(|record| text(&record["metadata"]["labels"]["status"])).collect()
     }
 
     /// What of a store is left anywhere in the cluster or among this machine's processes.
@@ -102,8 +129,63 @@ impl Kubectl {
     }
 }
 
+/// Sees every volume that is bound to a claim of some namespace, however soon it is gone again.
+pub struct VolumeWatch {
+    watcher: Child,
+    seen: File,
+}
+
+impl VolumeWatch {
+    /// Begins to watch.
+    pub fn start(lab: &Lab) -> Self {
+        let seen = tempfile::tempfile().expect("a file");
+        let columns = "jsonpath={.status.phase} {.spec.claimRef.namespace} {.metadata.name}{\"\\n\"}";
+        let watcher = Command::new(&lab.kubectl)
+            .arg("--kubeconfig")
+            .arg(&lab.kubeconfig)
+            .args(["get", "persistentvolumes", "--watch", "-o", columns])
+            .stdout(seen.try_clone().expect("a second handle"))
+            .spawn()
+            .expect("kubectl runs");
+        Self { watcher, seen }
+    }
+
+    /// The names of the volumes that were bound to claims of this namespace.
+    pub fn bound_to(&self, namespace: &str) -> BTreeSet<String> {
+        let mut bytes = vec![0; usize::try_from(self.seen.metadata().expect("its size").len()).expect("it is small")];
+        self.seen.read_exact_at(&mut bytes, 0).expect("what was seen can be read");
+        let prefix = format!("Bound {namespace} ");
+        let lines = String::from_utf8_lossy(&bytes).into_owned();
+        lines.lines().filter_map(|line| line.strip_prefix(&prefix)).map(str::to_owned).collect()
+    }
+}
+
+impl Drop for VolumeWatch {
+    fn drop(&mut self) {
+        let _ = self.watcher.kill();
+        let _ = self.watcher.wait();
+    }
+}
+
+/// A Helm release record: JSON, compressed by gzip, in Base64.
+fn unpack(record: &str) -> Vec<u8> {
+    let mut child = Command::new("sh")
+        .args(["-c", "base64 -d | gzip -d"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("sh runs");
+    let mut input = child.stdin.take().expect("its input");
+    let record = record.to_owned();
+    let writer = std::thread::spawn(move || input.write_all(record.as_bytes()));
+    let output = child.wait_with_output().expect("it ends");
+    writer.join().expect("no panic").expect("it reads");
+    assert!(output.stdout.starts_with(b"{"), "a release record is JSON");
+    output.stdout
+}
+
 /// Command lines of Helm processes that work on this release.
-pub(crate) fn helm_processes(release: &str) -> Vec<String> {
+pub fn helm_processes(release: &str) -> Vec<String> {
     crate::canaries::command_lines()
         .into_iter()
         .filter(|line| line.split(' ').next().is_some_and(|program| program.contains("helm")) && line.contains(release))

@@ -1,8 +1,13 @@
 //! Where everything is: told by the environment, so that the tests build and find nothing by themselves.
 
-use std::path::PathBuf;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 
 use crate::Kubectl;
+
+/// Requests a second of the slow Helm: an install makes about thirty.
+const SLOW_QPS: u32 = 3;
 
 /// The laboratory.
 #[derive(Debug, Clone)]
@@ -60,9 +65,22 @@ impl Lab {
         }
     }
 
+    /// Helm 4, but with so few requests a second that an install takes long enough to be met while it runs. Everything
+    /// else that Helm does is as quick as ever.
+    pub fn slow_helm(&self, dir: &Path) -> String {
+        let script = dir.join("slow-helm");
+        let helm = self.helm.display();
+        let lines = format!(
+            "#!/bin/sh\n[ \"$1\" = install ] && export HELM_QPS={SLOW_QPS} HELM_BURST_LIMIT=1\nexec '{helm}' \"$@\"\n"
+        );
+        std::fs::write(&script, lines).expect("the script can be written");
+        std::fs::set_permissions(&script, Permissions::from_mode(0o755)).expect("it can be made executable");
+        script.display().to_string()
+    }
+
     /// The environment of a program of ours that works on this cluster, with its database in `dir`.
-    pub fn environment(&self, dir: &std::path::Path) -> Vec<(String, String)> {
-        let text = |path: &std::path::Path| path.display().to_string();
+    pub fn environment(&self, dir: &Path) -> Vec<(String, String)> {
+        let text = |path: &Path| path.display().to_string();
         [
             ("PATH", std::env::var("PATH").unwrap_or_default()),
             ("HOME", text(dir)),

@@ -10,19 +10,29 @@ mod api;
 mod browser;
 mod canaries;
 mod customer;
+mod database;
 mod kubectl;
 mod lab;
 mod server;
 
-pub use api::{Api, PASSWORD, Stream, request};
+pub use api::{Api, Stream, password, request};
 pub use browser::see_order_in_admin;
 pub use canaries::{ArgumentWatch, Canaries};
 pub use customer::{Customer, Order};
-pub use kubectl::Kubectl;
+pub use database::{sealed_password, sealed_passwords};
+pub use kubectl::{Kubectl, VolumeWatch, helm_processes};
 pub use lab::Lab;
 pub use server::{Server, free_port};
 
 use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// A value that must be a text.
+#[track_caller]
+pub fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("expected a text, got {value}")).to_owned()
+}
 
 /// Calls `look` until it gives a value, or ends the test saying `what` did not happen, with the last thing seen.
 pub async fn until<T, F>(what: &str, deadline: Duration, mut look: impl FnMut() -> F) -> T

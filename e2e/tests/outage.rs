@@ -3,13 +3,8 @@
 use std::process::Command;
 use std::time::Duration;
 
-use e2e::{Lab, Server, request, until};
+use e2e::{Lab, Server, request, text, until};
 use reqwest::Method;
-use serde_json::Value;
-
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
-}
 
 #[tokio::test]
 #[ignore = "needs a cluster: cargo xtask test --only shop"]
