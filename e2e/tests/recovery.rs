@@ -2,12 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use e2e::{Api, Kubectl, Lab, Server, until};
-use serde_json::Value;
-
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
-}
+use e2e::{Api, Kubectl, Lab, Server, helm_processes, text, until};
 
 async fn is_ready_with_one_revision_and_then_gone(api: &Api, kubectl: &Kubectl, id: &str) {
     let store = api.until_status(id, "READY").await;
@@ -32,6 +27,14 @@ async fn until_helm_runs(release: &str) {
     }
 }
 
+async fn helm_dies_with_its_server(release: &str) {
+    until("Helm dies with its server", Duration::from_secs(5), || async {
+        let left = running(release);
+        if left.is_empty() { Ok(()) } else { Err(left.join(", ")) }
+    })
+    .await;
+}
+
 fn running(release: &str) -> Vec<String> {
     let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     processes
@@ -42,7 +45,7 @@ fn running(release: &str) -> Vec<String> {
 
 #[tokio::test]
 #[ignore = "needs a cluster: cargo xtask test --only shop"]
-async fn a_server_killed_while_helm_runs_is_succeeded() {
+async fn a_server_killed_before_helm_has_a_record_is_succeeded() {
     let lab = Lab::open();
     let dir = tempfile::tempdir().expect("a folder");
     let server = Server::start(&lab, dir.path(), &[]).await;
@@ -50,13 +53,40 @@ async fn a_server_killed_while_helm_runs_is_succeeded() {
     let release = format!("store-{id}");
     until_helm_runs(&release).await;
     server.kill();
-    until("Helm dies with its server", Duration::from_secs(5), || async {
-        let left = running(&release);
-        if left.is_empty() { Ok(()) } else { Err(left.join(", ")) }
-    })
-    .await;
+    helm_dies_with_its_server(&release).await;
+    assert_eq!(lab.kubectl().revisions(&release), Vec::<String>::new(), "it was killed too late");
     let server = Server::start(&lab, dir.path(), &[]).await;
     is_ready_with_one_revision_and_then_gone(&server.api(), &lab.kubectl(), &id).await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test --only shop"]
+async fn a_server_killed_while_the_release_is_pending_is_succeeded() {
+    let lab = Lab::open();
+    let kubectl = lab.kubectl();
+    let dir = tempfile::tempdir().expect("a folder");
+    let slow = lab.slow_helm(dir.path());
+    let server = Server::start(&lab, dir.path(), &[("HELM_BINARY", &slow)]).await;
+    let id = server.api().create("killed-pending").await;
+    let release = format!("store-{id}");
+    until("the release is pending", Duration::from_secs(30), || async {
+        let statuses = kubectl.record_statuses(&release);
+        if statuses == ["pending-install"] { Ok(()) } else { Err(format!("{statuses:?}")) }
+    })
+    .await;
+    assert_eq!(helm_processes(&release).len(), 1, "Helm still runs");
+    server.kill();
+    helm_dies_with_its_server(&release).await;
+    assert_eq!(kubectl.record_statuses(&release), ["pending-install"], "it was killed too late");
+
+    let server = Server::start(&lab, dir.path(), &[]).await;
+    let api = server.api();
+    api.until_status(&id, "READY").await;
+    assert_eq!(helm_processes(&release), Vec::<String>::new());
+    let events = api.get(&format!("/stores/{id}/events")).await;
+    let kinds: Vec<_> = events["events"].as_array().expect("events").iter().map(|event| text(&event["kind"])).collect();
+    assert!(kinds.iter().any(|kind| kind == "recovering"), "{kinds:?}");
+    is_ready_with_one_revision_and_then_gone(&api, &kubectl, &id).await;
 }
 
 #[tokio::test]
@@ -67,9 +97,9 @@ async fn a_server_killed_while_pods_start_is_succeeded() {
     let server = Server::start(&lab, dir.path(), &[]).await;
     let api = server.api();
     let id = api.create("killed-in-start").await;
-    until("the release is deployed", Duration::from_secs(60), || async {
-        let step = text(&api.store(&id).await["step"]);
-        if matches!(step.as_str(), "database" | "setup" | "application") { Ok(()) } else { Err(step) }
+    until("the release is deployed", Duration::from_mins(1), || async {
+        let step = api.store(&id).await["step"].clone();
+        if matches!(step.as_str(), Some("database" | "setup" | "application")) { Ok(()) } else { Err(step.to_string()) }
     })
     .await;
     server.kill();
@@ -88,15 +118,15 @@ async fn a_server_that_was_away_for_longer_than_the_timeout_finds_the_store_read
     let server = Server::start(&lab, dir.path(), &short).await;
     let api = server.api();
     let id = api.create("away-for-long").await;
-    until("the release is deployed", Duration::from_secs(60), || async {
-        let step = text(&api.store(&id).await["step"]);
-        if step == "database" { Ok(()) } else { Err(step) }
+    until("the release is deployed", Duration::from_mins(1), || async {
+        let step = api.store(&id).await["step"].clone();
+        if step == "database" { Ok(()) } else { Err(step.to_string()) }
     })
     .await;
     let stopped = Instant::now();
     assert!(server.terminate().await.success());
     let namespace = format!("store-{id}");
-    until("the setup job completes without a server", Duration::from_secs(240), || async {
+    until("the setup job completes without a server", Duration::from_mins(4), || async {
         let jobs = kubectl.list(&["jobs", "-n", &namespace]);
         let done = jobs.iter().any(|job| job["status"]["succeeded"] == 1);
         if done && stopped.elapsed() > Duration::from_secs(11) { Ok(()) } else { Err(format!("{} jobs", jobs.len())) }
