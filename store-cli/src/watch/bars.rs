@@ -133,6 +133,10 @@ fn is_trouble(event: &Event) -> bool {
 
 fn paint(bar: &ProgressBar, record: &GateRecord, is_new: bool) {
     bar.set_prefix(record.gate.as_str());
+    // A gate that the attempt before had met begins anew.
+    if record.ended_at.is_none() && bar.is_finished() {
+        bar.reset();
+    }
     match (record.started_at, record.ended_at) {
         (Some(start), Some(end)) => {
             bar.set_style(style(MET));
