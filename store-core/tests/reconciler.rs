@@ -7,7 +7,7 @@ use std::time::Duration;
 use common::world::{PASSWORD, World, request};
 use pretty_assertions::assert_eq;
 use store_core::lifecycle::{EventKind, FailureCode, Gate, Status};
-use store_core::ports::{ActionKind, Clock, ErrorClass, ListQuery, PortError, StoreRepository};
+use store_core::ports::{ActionKind, ErrorClass, ListQuery, PortError, StoreRepository};
 use store_core::reconcile::Scope;
 use store_core::service::{RetryStore, ServiceError, StoreRef};
 use store_core::store::StoreId;
@@ -113,6 +113,91 @@ async fn transient_errors_are_tried_again_and_permanent_ones_fail_at_once() {
     let failure = failed.failure.expect("a failure");
     assert_eq!(failure.code, FailureCode::ReleaseRefused);
     assert_eq!(failure.event.as_deref(), Some("values do not fit the schema"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_action_that_always_fails_spends_the_budget_and_does_not_fill_the_history() {
+    let world = World::with(|settings| settings.timeout = Duration::from_secs(300));
+    for _ in 0..500 {
+        world.cluster.plan_error(ActionKind::Install, PortError::transient("the webhook does not answer"));
+    }
+    let _reconciler = world.start();
+    let store = world.create("demo").await;
+    let failed = world.until(&store.id, Status::Failed).await;
+    let failure = failed.failure.expect("a failure");
+    assert_eq!(failure.code, FailureCode::TimedOut);
+    assert_eq!(failure.event.as_deref(), Some("the webhook does not answer"));
+    let took = failed.updated_at.duration_since(failed.created_at).as_secs();
+    assert!((300..=340).contains(&took), "{took} s");
+    let events = world.service.events(&by_id(&store.id), 0, 100).await.expect("history");
+    let told = events.iter().filter(|event| event.kind == EventKind::ActionFailed).count();
+    assert!((4..=6).contains(&told), "{told} events for more than ten failures");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_after_a_refusal_is_judged_by_its_own_evidence() {
+    let world = World::new();
+    world.cluster.plan_error(ActionKind::Install, PortError::permanent("values do not fit the schema"));
+    let _reconciler = world.start();
+    let store = world.create("demo").await;
+    world.until(&store.id, Status::Failed).await;
+    world.service.retry(&by_id(&store.id), RetryStore::default(), None).await.expect("accepted");
+    world.until(&store.id, Status::Ready).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_admin_password_is_only_taken_where_the_old_one_is_lost() {
+    let world = World::new();
+    world.cluster.plan_error(ActionKind::Install, PortError::permanent("values do not fit the schema"));
+    let _reconciler = world.start();
+    let store = world.create("demo").await;
+    world.until(&store.id, Status::Failed).await;
+    let request = RetryStore { admin_password: Some("another-password".into()) };
+    let refused = world.service.retry(&by_id(&store.id), request, None).await;
+    assert!(
+        matches!(&refused, Err(ServiceError::Invalid(errors)) if errors[0].field == "admin_password"),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_store_that_is_worked_on_alone_does_not_wait_for_the_others() {
+    let world = World::with(|settings| settings.max_in_progress = 1);
+    world.create("older").await;
+    world.clock.sleep(Duration::from_millis(1)).await;
+    let store = world.create("mine").await;
+    let _reconciler = world.service.start(Scope::Only(id(&store.id)));
+    world.until(&store.id, Status::Ready).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_volume_that_is_bound_after_the_teardown_began_is_waited_for_and_told() {
+    let world = World::new();
+    let _reconciler = world.start();
+    let store = world.create("demo").await;
+    world.until_that(&store.id, |store| store.step == Some(Gate::Database)).await;
+    let goes_at = world.clock.now() + Duration::from_secs(90);
+    world.cluster.bind_late_volume(&id(&store.id), goes_at);
+    world.service.delete(&by_id(&store.id), None).await.expect("accepted");
+    let gone = world.until(&store.id, Status::Deleted).await;
+    assert!(gone.deleted_at.expect("a time") >= goes_at, "it was gone before its volume was");
+    assert_eq!(gone.teardown.expect("evidence").volumes.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_shutdown_nothing_begins_and_what_ran_too_long_is_cut_off() {
+    let world = World::with_slow_helm(Duration::from_secs(60));
+    let reconciler = world.start();
+    let store = world.create("demo").await;
+    while !world.cluster.runs().iter().any(|(_, kind)| *kind == ActionKind::Install) {
+        world.clock.sleep(Duration::from_millis(5)).await;
+    }
+    let runs = world.cluster.runs().len();
+    assert!(!reconciler.shutdown(Duration::from_secs(5)).await, "Helm takes longer than the grace period");
+    world.clock.sleep(Duration::from_secs(300)).await;
+    assert_eq!(world.cluster.runs().len(), runs);
+    let _reconciler = world.another("second").start(Scope::All);
+    world.until(&store.id, Status::Ready).await;
 }
 
 #[tokio::test(start_paused = true)]

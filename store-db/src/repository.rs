@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use store_core::lifecycle::{Event, Position, Store};
 use store_core::ports::{
-    ActionInFlight, Claim, ClaimRequest, Claimed, Created, Installation, ListQuery, NewStore, Page, ProgressUpdate,
-    Recorded, Renewal, RepositoryError, StoreRepository, WakeUp,
+    ActionInFlight, Admission, Claim, ClaimRequest, Claimed, Created, Installation, ListQuery, NewStore, Page,
+    ProgressUpdate, Recorded, Renewal, RepositoryError, StoreRepository, WakeUp,
 };
 use store_core::store::{SealedPassword, StoreId, StoreName};
 
@@ -134,9 +134,9 @@ impl StoreRepository for SqliteRepository {
         self.writer.run(move |conn| claims::renew(conn, &claim, lease)).await
     }
 
-    async fn admit(&self, claim: &Claim, max_in_progress: usize, _at: Timestamp) -> Result<bool, RepositoryError> {
+    async fn admit(&self, claim: &Claim, admission: Admission) -> Result<bool, RepositoryError> {
         let claim = claim.clone();
-        self.writer.run(move |conn| progress::admit(conn, &claim, max_in_progress)).await
+        self.writer.run(move |conn| progress::admit(conn, &claim, admission)).await
     }
 
     async fn begin_action(

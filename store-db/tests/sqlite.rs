@@ -13,7 +13,7 @@ use diesel::prelude::*;
 use pretty_assertions::assert_eq;
 use rstest::rstest;
 use store_core::ports::{
-    ClaimRequest, Created, ErrorClass, ListQuery, NewStore, RepositoryError, StoreRepository, WakeUp,
+    ClaimRequest, Claimable, Created, ErrorClass, ListQuery, NewStore, RepositoryError, StoreRepository, WakeUp,
 };
 use store_db::{OpenError, OpenMode, SqliteRepository};
 
@@ -81,7 +81,7 @@ async fn two_share_a_file() {
         owner: "command".to_owned(),
         lease: std::time::Duration::from_mins(1),
         limit: 10,
-        only: Some(vec![store.id.clone()]),
+        which: Claimable::These(vec![store.id.clone()]),
     };
     assert_eq!(command.claim_due(&everything).await.unwrap(), []);
     command.request_deletion(&store.id, None, store.created_at).await.unwrap();
@@ -252,8 +252,12 @@ async fn a_broken_store_holds_up_no_other() {
     repository.create(request(1)).await.unwrap();
     let sound = repository.create(request(2)).await.unwrap().into_store();
     tamper(&path, "UPDATE stores SET progress = '{}' WHERE id = 's000000001'");
-    let one =
-        ClaimRequest { owner: "worker".to_owned(), lease: std::time::Duration::from_mins(10), limit: 1, only: None };
+    let one = ClaimRequest {
+        owner: "worker".to_owned(),
+        lease: std::time::Duration::from_mins(10),
+        limit: 1,
+        which: Claimable::Due,
+    };
     assert_eq!(repository.claim_due(&one).await.unwrap(), []);
     let claimed = repository.claim_due(&one).await.unwrap();
     assert_eq!(claimed.into_iter().map(|claimed| claimed.store.id).collect::<Vec<_>>(), [sound.id]);

@@ -116,11 +116,6 @@ impl Gates {
         self.0.iter().find(|record| record.ended_at.is_none()).map(|record| record.gate)
     }
 
-    /// Whether `gate` was met.
-    pub fn is_met(&self, gate: Gate) -> bool {
-        self.0.iter().any(|record| record.gate == gate && record.ended_at.is_some())
-    }
-
     /// The records in order.
     pub fn records(&self) -> &[GateRecord] {
         &self.0

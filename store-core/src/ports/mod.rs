@@ -17,8 +17,8 @@ pub use observation::{
 };
 pub use probe::{ChangeStream, ClusterIdentity, Freshness, HealthProbe};
 pub use repository::{
-    Claim, ClaimRequest, Claimed, Created, EventDraft, IdempotencyKey, Installation, ListQuery, NewStore, Page,
-    ProgressUpdate, Recorded, Renewal, RepositoryError, StoreRepository, WakeUp,
+    Admission, Claim, ClaimRequest, Claimable, Claimed, Created, EventDraft, IdempotencyKey, Installation, ListQuery,
+    NewStore, Page, ProgressUpdate, Recorded, Renewal, RepositoryError, StoreRepository, WakeUp,
 };
 pub use time::{Clock, Entropy};
 

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{ActionInFlight, ErrorClass, PortError};
-use crate::lifecycle::{Event, EventKind, Gate, Gates, Position, Progress, Status, Store};
+use crate::lifecycle::{Event, EventKind, Gates, Position, Progress, Status, Store};
 use crate::store::{AdminEmail, AdminUsername, Engine, Plan, SealedPassword, StoreAddress, StoreId, StoreName};
 
 /// The installation a database belongs to, and the cluster it is bound to.
@@ -108,8 +108,19 @@ pub struct ClaimRequest {
     pub lease: Duration,
     /// At most this many.
     pub limit: usize,
-    /// Only stores that are due; or exactly these, due or not.
-    pub only: Option<Vec<StoreId>>,
+    /// Which ones.
+    pub which: Claimable,
+}
+
+/// Which stores are claimed, of those that nobody holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claimable {
+    /// All that are due.
+    Due,
+    /// Those of these that are due.
+    DueAmong(Vec<StoreId>),
+    /// These, due or not.
+    These(Vec<StoreId>),
 }
 
 /// A worker's lease on a store.
@@ -144,6 +155,18 @@ pub enum Renewal {
     },
     /// Somebody else has it, or it is gone.
     Lost,
+}
+
+/// Who gets a place among the stores that are being brought up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// The oldest that waits, if fewer than this many have a place.
+    InOrder {
+        /// The number of places.
+        places: usize,
+    },
+    /// This one now: somebody works on it alone, and nobody on the others.
+    OutOfTurn,
 }
 
 /// When a store is to be looked at again after its claim is released.
@@ -187,13 +210,6 @@ pub struct ProgressUpdate {
     pub events: Vec<EventDraft>,
     /// When.
     pub at: Timestamp,
-}
-
-impl ProgressUpdate {
-    /// The step that events carry: the first gate that is not met, while the store is on its way to READY.
-    pub fn step(&self) -> Option<Gate> {
-        matches!(self.progress, Progress::Provisioning(_)).then(|| self.gates.step()).flatten()
-    }
 }
 
 /// Whether a conditional write took place.
@@ -335,9 +351,8 @@ pub trait StoreRepository: Send + Sync {
     /// Extends a lease.
     async fn renew(&self, claim: &Claim, lease: Duration) -> Result<Renewal, RepositoryError>;
 
-    /// Gives a store that is queued a place among those that are being brought up, if fewer than `max_in_progress`
-    /// have one and no older store waits. Returns whether it has one.
-    async fn admit(&self, claim: &Claim, max_in_progress: usize, at: Timestamp) -> Result<bool, RepositoryError>;
+    /// Gives a store that is queued a place among those that are being brought up. Returns whether it has one.
+    async fn admit(&self, claim: &Claim, admission: Admission) -> Result<bool, RepositoryError>;
 
     /// Writes an action down before it starts; `false` if epoch or generation are not these any more.
     async fn begin_action(

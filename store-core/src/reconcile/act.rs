@@ -40,7 +40,7 @@ pub(super) async fn act(turn: &mut Turn<'_>, step: Step) -> Result<Acted, Reposi
     let kind = kind(&step);
     let id =
         Uuid::from_u128((u128::from(turn.core.entropy.next_u64()) << 64) | u128::from(turn.core.entropy.next_u64()));
-    let cancel = turn.core.stop_token(&turn.store.id);
+    let cancel = turn.core.stop_token(&turn.store.id, &turn.stop.halt);
     let slots = if turn.is_teardown() { &turn.core.teardown_slots } else { &turn.core.provisioning_slots };
     let permit = tokio::select! {
         permit = slots.acquire() => permit,
@@ -49,6 +49,8 @@ pub(super) async fn act(turn: &mut Turn<'_>, step: Step) -> Result<Acted, Reposi
     if kind.starts_process() && !write_down(turn, kind, id).await? {
         return Ok(Acted::Next(turn.reread().await?));
     }
+    // Until here nothing was done; waiting for a slot is not the store's time.
+    turn.debit(Duration::ZERO);
     let context = ActionContext { id, epoch: turn.claim.epoch, deadline: kind.hard_deadline(), cancel: cancel.clone() };
     let (result, is_lost) = {
         let doing = perform(turn, &step, credentials.as_ref(), &context);
@@ -69,6 +71,8 @@ pub(super) async fn act(turn: &mut Turn<'_>, step: Step) -> Result<Acted, Reposi
     if kind.starts_process() {
         turn.core.repository.end_action(&turn.claim).await?;
     }
+    let longest = if turn.core.cluster.borrow().is_open() { kind.hard_deadline() } else { Duration::ZERO };
+    turn.debit(longest);
     conclude(turn, kind, result).await
 }
 
@@ -84,7 +88,7 @@ async fn write_down(turn: &Turn<'_>, kind: ActionKind, id: Uuid) -> Result<bool,
 }
 
 /// Renews the lease until it is lost (`true`), or the intent is not the one that was decided on (`false`).
-async fn keep_lease(turn: &Turn<'_>, cancel: &CancellationToken) -> Result<bool, RepositoryError> {
+pub(super) async fn keep_lease(turn: &Turn<'_>, cancel: &CancellationToken) -> Result<bool, RepositoryError> {
     loop {
         tokio::select! {
             () = turn.core.clock.sleep(RENEW_EVERY) => {}
@@ -126,33 +130,29 @@ async fn conclude(
     result: Result<(), PortError>,
 ) -> Result<Acted, RepositoryError> {
     let error = match result {
-        Ok(()) => {
-            turn.core.remember_error(&turn.store.id, None);
-            turn.count_errors(0);
-            return turn.after_action(kind, Vec::new()).await.map(Acted::Next);
-        }
-        Err(error) if error.class() == ErrorClass::Cancelled => return Ok(Acted::Next(turn.reread().await?)),
+        Ok(()) => return turn.succeeded(kind).await.map(Acted::Next),
+        Err(error) if error.class() == ErrorClass::Cancelled => return turn.was_stopped().await.map(Acted::Next),
         Err(error) => error,
     };
     tracing::warn!(store = %turn.store.id, action = %kind, error = &error as &dyn std::error::Error, "an action failed");
     let is_transient = error.class() == ErrorClass::Transient;
     let message = format!("could not {kind}: {error}");
-    turn.core.remember_error(&turn.store.id, Some(error));
+    turn.core.remember_error(&turn.store.id, kind, error);
     let in_a_row = turn.errors_in_a_row() + 1;
     turn.count_errors(in_a_row);
     // A long outage must not fill the history: the 1st, 2nd, 4th, 8th … failure in a row is told.
     let events =
         if in_a_row.is_power_of_two() { vec![EventDraft::new(EventKind::ActionFailed, message)] } else { Vec::new() };
     let next = turn.after_action(kind, events).await?;
+    let is_decided_anew = turn.has_given_up_on(kind) || (!is_transient && !turn.is_teardown());
     match next {
-        Next::Again if is_transient && !turn.has_given_up_on(kind) => {
-            Ok(Acted::Next(Next::Sleep(WakeUp::After(backoff(in_a_row)))))
-        }
+        Next::Again if !is_decided_anew => Ok(Acted::Next(Next::Sleep(WakeUp::After(backoff(in_a_row))))),
         next => Ok(Acted::Next(next)),
     }
 }
 
-fn backoff(in_a_row: u32) -> Duration {
+/// The pause after this many failures in a row.
+pub(super) fn backoff(in_a_row: u32) -> Duration {
     Duration::from_secs(1 << in_a_row.saturating_sub(1).min(5)).min(LONGEST_BACKOFF)
 }
 
@@ -205,7 +205,7 @@ impl Turn<'_> {
         self.store.intent.desired == crate::lifecycle::Desired::Deleted
     }
 
-    fn errors_in_a_row(&self) -> u32 {
+    pub(super) fn errors_in_a_row(&self) -> u32 {
         match &self.store.progress {
             Progress::Provisioning(p) => p.errors_in_a_row,
             Progress::Deleting(d) => d.errors_in_a_row,
@@ -226,7 +226,24 @@ impl Turn<'_> {
         kind == ActionKind::Uninstall && matches!(self.store.progress, Progress::Deleting(_))
     }
 
-    /// Writes down what the action changed in the turn's own knowledge, if anything.
+    /// Only the success of what went wrong ends a row of errors: an uninstall between two failed installs does not.
+    async fn succeeded(&mut self, kind: ActionKind) -> Result<Next, RepositoryError> {
+        if self.core.last_error(&self.store.id).is_none_or(|last| last.kind == kind) {
+            self.core.forget_error(&self.store.id);
+            self.count_errors(0);
+        }
+        self.after_action(kind, Vec::new()).await
+    }
+
+    /// Stopped because something else is wanted, or because this process ends.
+    async fn was_stopped(&mut self) -> Result<Next, RepositoryError> {
+        match self.reread().await? {
+            Next::Again if self.stop.drain.is_cancelled() => Ok(Next::Sleep(WakeUp::After(Duration::ZERO))),
+            next => Ok(next),
+        }
+    }
+
+    /// Writes down what the action changed in the turn's own knowledge: budget, errors, how far a teardown is.
     async fn after_action(&mut self, kind: ActionKind, mut events: Vec<EventDraft>) -> Result<Next, RepositoryError> {
         match &mut self.store.progress {
             Progress::Deleting(d) if kind == ActionKind::Uninstall => d.uninstall_tried = true,
@@ -234,7 +251,7 @@ impl Turn<'_> {
                 let message = "a namespace that arrived after the deletion was removed";
                 events.push(EventDraft::new(EventKind::LateArrivalRemoved, message));
             }
-            Progress::Provisioning(_) | Progress::Deleting(_) if !events.is_empty() => {}
+            Progress::Provisioning(_) | Progress::Deleting(_) => {}
             _ => return Ok(Next::Again),
         }
         let update = self.update(events);

@@ -2,21 +2,24 @@
 
 use std::time::Duration;
 
-use super::act::{Acted, act};
+use super::act::{Acted, act, backoff, keep_lease};
 use super::cluster_gate::check;
 use super::decide::{Action, Change, Limits, decide};
 use super::readiness::gates_met;
-use super::run::Core;
-use crate::lifecycle::{EventKind, Gates, InvalidTransition, Progress, Store};
+use super::run::{Core, Stop};
+use crate::lifecycle::{EventKind, Gates, InvalidTransition, Progress, RemovedVolume, Store};
 use crate::ports::{
-    ActionInFlight, Claim, Claimed, EventDraft, Freshness, NamespaceSeen, Observation, PortError, ProgressUpdate,
-    Recorded, ReleaseSeen, Renewal, RepositoryError, StopOutcome, VolumeSeen, WakeUp,
+    ActionInFlight, Admission, Claim, Claimed, CredentialsSeen, EventDraft, Freshness, NamespaceSeen, Observation,
+    PortError, ProgressUpdate, Recorded, ReleaseSeen, Renewal, RepositoryError, StopOutcome, VolumeSeen, WakeUp,
 };
 
 /// A turn that does this much without having to wait is cut, so that a fault in a decision cannot spin for ever.
 const STEPS_MAX: usize = 50;
 /// When a tombstone is looked at once more.
 const SECOND_LOOK_AFTER: Duration = Duration::from_secs(60);
+
+/// One look takes at most this long, however many reads it is made of.
+const LOOK_DEADLINE: Duration = Duration::from_secs(30);
 
 /// What a step leads to.
 pub(super) enum Next {
@@ -33,11 +36,16 @@ pub(super) struct Turn<'a> {
     pub(super) core: &'a Core,
     pub(super) claim: Claim,
     pub(super) store: Store,
+    pub(super) stop: &'a Stop,
+    /// Nobody works on the other stores, so that this one waits for none of them.
+    is_alone: bool,
+    /// The Secret was seen: nothing needs the sealed password any more.
+    has_secret: bool,
 }
 
 /// Takes a turn with a claimed store. Never fails: what goes wrong is logged and tried again later.
-pub(super) async fn attend(core: &Core, claimed: Claimed) {
-    let mut turn = Turn { core, claim: claimed.claim, store: claimed.store };
+pub(super) async fn attend(core: &Core, claimed: Claimed, stop: &Stop, is_alone: bool) {
+    let mut turn = Turn { core, claim: claimed.claim, store: claimed.store, stop, is_alone, has_secret: false };
     let wake_up = match turn.run(claimed.in_flight).await {
         Ok(Next::Lost) => return,
         Ok(Next::Sleep(wake_up)) => wake_up,
@@ -67,7 +75,7 @@ impl Turn<'_> {
                 stop => return Ok(stop),
             }
         }
-        tracing::error!(store = %self.store.id, progress = self.store.progress.state(), "a turn did not come to rest");
+        tracing::warn!(store = %self.store.id, progress = self.store.progress.state(), "a turn did not come to rest");
         Ok(Next::Sleep(WakeUp::After(self.core.settings.poll_interval)))
     }
 
@@ -95,14 +103,12 @@ impl Turn<'_> {
 
     async fn step(&mut self) -> Result<Next, RepositoryError> {
         self.core.take_dirty(&self.store.id);
-        let seen = match self.look_and_decide().await {
-            Ok(seen) => seen,
-            Err(error) => {
-                tracing::debug!(store = %self.store.id, error = &error as &dyn std::error::Error, "cannot look");
-                return Ok(Next::Sleep(WakeUp::After(self.core.settings.poll_interval)));
-            }
+        let (seen, action) = match self.look_and_decide().await? {
+            Looked::Seen(seen, action) => (seen, action),
+            Looked::Interrupted(next) => return Ok(next),
+            Looked::Blind(error) => return Ok(self.blind(&error)),
         };
-        let (seen, action) = seen;
+        self.core.set_blind(&self.store.id, None);
         if let Some(next) = self.write_gates(&seen).await? {
             return Ok(next);
         }
@@ -112,6 +118,8 @@ impl Turn<'_> {
             Action::Wait(how_long) => self.wait(how_long).await,
             Action::Admit => self.admit().await,
             Action::Record(change) => self.apply(change).await,
+            // The next run goes on from here.
+            Action::Do(_) if self.stop.drain.is_cancelled() => Ok(Next::Sleep(WakeUp::After(Duration::ZERO))),
             Action::Do(step) => match act(self, step).await? {
                 Acted::Next(next) => Ok(next),
                 Acted::Failed(failure) => self.apply(Change::Fail(failure)).await,
@@ -120,20 +128,49 @@ impl Turn<'_> {
     }
 
     /// Decides on what the watches know; anything but waiting is decided again on a fresh read.
-    async fn look_and_decide(&mut self) -> Result<(Observation, Action), PortError> {
-        let seen = self.look(Freshness::Cached).await?;
+    async fn look_and_decide(&mut self) -> Result<Looked, RepositoryError> {
+        let seen = match self.core.probe.observe(&self.store, Freshness::Cached).await {
+            Ok(seen) => seen,
+            Err(error) => return Ok(Looked::Blind(error)),
+        };
         let action = self.decide(&seen);
         if !wants_fresh(&self.store, &seen, &action) {
-            return Ok((seen, action));
+            return Ok(Looked::Seen(seen, action));
         }
-        let seen = self.look(Freshness::Fresh).await?;
+        let seen = match self.look_afresh().await? {
+            Ok(Ok(seen)) => seen,
+            Ok(Err(error)) => return Ok(Looked::Blind(error)),
+            Err(next) => return Ok(Looked::Interrupted(next)),
+        };
+        self.debit(self.longest_gap());
+        let action = self.decide(&seen);
+        Ok(Looked::Seen(seen, action))
+    }
+
+    /// Why nothing of this store can be seen is told once, and shown with the store.
+    fn blind(&self, error: &PortError) -> Next {
+        if self.core.set_blind(&self.store.id, Some(error.to_string())) {
+            tracing::warn!(store = %self.store.id, error = error as &dyn std::error::Error, "cannot look at the store");
+        }
+        Next::Sleep(WakeUp::After(self.core.settings.poll_interval))
+    }
+
+    /// The longest time between two looks of a process that runs: longer ones are time in which nobody could see.
+    fn longest_gap(&self) -> Duration {
+        let pause = match self.errors_in_a_row() {
+            0 => Duration::ZERO,
+            errors => backoff(errors),
+        };
+        self.core.settings.poll_interval * 2 + pause
+    }
+
+    /// Debits the time since the last look from the budget of a store that is being brought up.
+    pub(super) fn debit(&mut self, longest: Duration) {
         if let Progress::Provisioning(p) = &mut self.store.progress
             && p.admitted
         {
-            p.debit(self.core.clock.now(), self.core.settings.poll_interval * 2);
+            p.debit(self.core.clock.now(), longest);
         }
-        let action = self.decide(&seen);
-        Ok((seen, action))
     }
 
     fn decide(&self, seen: &Observation) -> Action {
@@ -142,27 +179,54 @@ impl Turn<'_> {
             now: self.core.clock.now(),
             timeout: self.core.settings.timeout,
             poll_interval: self.core.settings.poll_interval,
-            last_error: last_error.as_deref(),
+            last_error: last_error.as_ref().map(|last| &*last.error),
         };
         decide(&self.store, seen, &limits)
     }
 
-    async fn look(&self, freshness: Freshness) -> Result<Observation, PortError> {
-        let mut seen = self.core.probe.observe(&self.store, freshness).await?;
-        if let Progress::Deleting(deleting) = &self.store.progress
-            && freshness == Freshness::Fresh
-        {
-            let names: Vec<String> = deleting.evidence.volumes.iter().map(|volume| volume.name.clone()).collect();
-            let existing = if names.is_empty() { names } else { self.core.probe.existing_volumes(&names).await? };
-            seen.volumes = deleting
-                .evidence
-                .volumes
-                .iter()
-                .filter(|volume| existing.contains(&volume.name))
-                .map(|volume| VolumeSeen { name: volume.name.clone(), claim: volume.claim.clone(), fate: volume.fate })
-                .collect();
+    /// Reads the cluster, while the lease is kept and within a deadline. Dropping a read leaves nothing behind.
+    async fn look_afresh(&mut self) -> Result<Result<Result<Observation, PortError>, Next>, RepositoryError> {
+        let cancel = self.core.stop_token(&self.store.id, &self.stop.halt);
+        let seen = tokio::select! {
+            seen = self.read() => seen,
+            () = self.core.clock.sleep(LOOK_DEADLINE) => Err(PortError::transient("the cluster did not answer within 30 s")),
+            lost = keep_lease(self, &cancel) => return Ok(Err(if lost? { Next::Lost } else { self.reread().await? })),
+        };
+        if let Ok(seen) = &seen {
+            self.has_secret |= seen.credentials == CredentialsSeen::Ours;
+            self.add_volumes(seen);
+        }
+        Ok(Ok(seen))
+    }
+
+    async fn read(&self) -> Result<Observation, PortError> {
+        let (probe, store) = (&self.core.probe, &self.store);
+        let mut seen = probe.observe(store, Freshness::Fresh).await?;
+        let Progress::Deleting(deleting) = &store.progress else { return Ok(seen) };
+        if seen.namespace == NamespaceSeen::Absent {
+            seen.volumes.extend(probe.claimed_volumes(store).await?);
+        }
+        let recorded = &deleting.evidence.volumes;
+        let names: Vec<String> = recorded.iter().map(|volume| volume.name.clone()).collect();
+        let existing = if names.is_empty() { names } else { probe.existing_volumes(&names).await? };
+        for volume in recorded.iter().filter(|volume| existing.contains(&volume.name)) {
+            if !seen.volumes.iter().any(|seen| seen.name == volume.name) {
+                let (name, claim, fate) = (volume.name.clone(), volume.claim.clone(), volume.fate);
+                seen.volumes.push(VolumeSeen { name, claim, fate });
+            }
         }
         Ok(seen)
+    }
+
+    /// A volume may be bound after the teardown wrote down what there was.
+    fn add_volumes(&mut self, seen: &Observation) {
+        let Progress::Deleting(deleting) = &mut self.store.progress else { return };
+        let recorded = &mut deleting.evidence.volumes;
+        for VolumeSeen { name, claim, fate } in &seen.volumes {
+            if !recorded.iter().any(|volume| volume.name == *name) {
+                recorded.push(RemovedVolume { name: name.clone(), claim: claim.clone(), fate: *fate });
+            }
+        }
     }
 
     /// Writes down which gates were met since the last look.
@@ -183,8 +247,6 @@ impl Turn<'_> {
         }
         let mut update = self.update(events);
         update.gates = gates;
-        // Once the Secret is there, nothing needs the password any more.
-        update.erase_password = seen.credentials == crate::ports::CredentialsSeen::Ours;
         match self.record(update).await? {
             Next::Again => Ok(None),
             next => Ok(Some(next)),
@@ -195,8 +257,8 @@ impl Turn<'_> {
         if self.core.take_dirty(&self.store.id) {
             return Ok(Next::Again);
         }
-        if let Progress::Provisioning(p) = &mut self.store.progress {
-            p.debit(self.core.clock.now(), self.core.settings.poll_interval * 2);
+        if matches!(self.store.progress, Progress::Provisioning(_)) {
+            self.debit(self.longest_gap());
             if let next @ (Next::Lost | Next::Sleep(_)) = self.record(self.update(Vec::new())).await? {
                 return Ok(next);
             }
@@ -206,8 +268,11 @@ impl Turn<'_> {
 
     async fn admit(&mut self) -> Result<Next, RepositoryError> {
         let now = self.core.clock.now();
-        if !self.core.repository.admit(&self.claim, self.core.settings.max_in_progress, now).await? {
-            return Ok(Next::Sleep(WakeUp::After(self.core.settings.poll_interval.min(Duration::from_secs(1)))));
+        let in_order = Admission::InOrder { places: self.core.settings.max_in_progress };
+        let admission = if self.is_alone { Admission::OutOfTurn } else { in_order };
+        if !self.core.repository.admit(&self.claim, admission).await? {
+            // Whoever frees a place wakes the next in the queue; the timer is only the net.
+            return Ok(Next::Sleep(WakeUp::After(self.core.settings.poll_interval * 6)));
         }
         let Progress::Provisioning(p) = &mut self.store.progress else { return Ok(Next::Again) };
         p.admitted = true;
@@ -235,6 +300,9 @@ impl Turn<'_> {
             }
         };
         let next = self.record(update).await?;
+        if !matches!(self.store.progress, Progress::Provisioning(_)) {
+            self.core.free_place();
+        }
         match (&next, &self.store.progress) {
             (Next::Again, Progress::Ready(_) | Progress::Failed(_)) if self.store.is_settled() => {
                 Ok(Next::Sleep(WakeUp::OnIntent))
@@ -250,6 +318,8 @@ impl Turn<'_> {
         let mut update = self.update(Vec::new());
         let (progress, event) = match change {
             Change::BeginAttempt(attempt) => {
+                // What went wrong in an earlier attempt is no evidence in this one.
+                self.core.forget_error(&self.store.id);
                 update.gates = Gates::begin(self.store.engine, now);
                 (before.begin_attempt(attempt)?, None)
             }
@@ -308,7 +378,7 @@ impl Turn<'_> {
             progress: self.store.progress.clone(),
             gates: self.store.gates.clone(),
             details: std::collections::BTreeMap::new(),
-            erase_password: false,
+            erase_password: self.has_secret,
             events,
             at: self.core.clock.now(),
         }
@@ -342,6 +412,15 @@ impl Turn<'_> {
             },
         }
     }
+}
+
+/// What came of a look.
+enum Looked {
+    Seen(Observation, Action),
+    /// The claim is lost, or something else is wanted meanwhile.
+    Interrupted(Next),
+    /// Nothing could be seen.
+    Blind(PortError),
 }
 
 /// Whether a decision must be taken again on a fresh read: everything that acts or settles; and waiting for anything

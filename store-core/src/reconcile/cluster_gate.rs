@@ -93,7 +93,11 @@ pub(super) async fn keep_checking(
     stop: CancellationToken,
 ) {
     loop {
-        match check(&*repository, &*probe, &*clock).await {
+        let checked = tokio::select! {
+            checked = check(&*repository, &*probe, &*clock) => checked,
+            () = stop.cancelled() => return,
+        };
+        match checked {
             Ok(seen) => publish(&state, seen),
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "cannot compare the cluster with the database")

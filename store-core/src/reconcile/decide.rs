@@ -191,6 +191,9 @@ fn release(seen: &Observation, limits: &Limits<'_>) -> Action {
 
 /// Uninstall, prove absence; only then go on. The namespace, the Secret and the database's claim stay.
 fn clearing(store: &Store, p: &Provisioning, seen: &Observation, limits: &Limits<'_>) -> Action {
+    if let Some(failure) = refused(seen, limits) {
+        return Action::Record(Change::Fail(failure));
+    }
     if p.spent() >= limits.timeout {
         return Action::Record(Change::Fail(timed_out(store, seen, gates_met(store, seen), limits)));
     }

@@ -1,11 +1,12 @@
 //! The loop that claims what is due and hands it to workers, and the handle that stops it.
 
 use std::collections::{BTreeSet, HashMap};
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures::StreamExt;
 use futures::stream::{self, BoxStream};
+use futures::{FutureExt, StreamExt};
 use tokio::sync::{Notify, OnceCell, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -15,13 +16,18 @@ use super::attend::attend;
 use super::cluster_gate::{ClusterState, keep_checking};
 use super::settings::ReconcilerSettings;
 use crate::ports::{
-    ClaimRequest, Claimed, Clock, Deployer, Entropy, HealthProbe, PortError, RepositoryError, StoreRepository,
+    ActionKind, ClaimRequest, Claimable, Claimed, Clock, Deployer, Entropy, HealthProbe, PortError, RepositoryError,
+    StoreRepository, WakeUp,
 };
 use crate::service::ServiceParts;
 use crate::store::{CredentialsCipher, StoreId};
 
 /// The loop looks at the database at least this often, so that intents that another process wrote are seen.
 const LONGEST_NAP: Duration = Duration::from_secs(1);
+/// When nothing that is due could be claimed, the loop sleeps at least this long.
+const SHORTEST_IDLE_NAP: Duration = Duration::from_millis(250);
+/// How many of the stores that wait are looked at when a place may be free.
+const NEXT_IN_QUEUE: usize = 4;
 /// How many woken stores are remembered; more are found by their due time.
 const WOKEN_MAX: usize = 10_000;
 /// After the grace period, actions that were cancelled get this long to end their processes.
@@ -34,6 +40,8 @@ pub enum Scope {
     All,
     /// This one.
     Only(StoreId),
+    /// None: another process works. This one keeps an eye on the cluster, so that it can tell how stores are.
+    Nothing,
 }
 
 /// What service and workers share.
@@ -59,7 +67,18 @@ pub(crate) struct Core {
 struct Board {
     attended: HashMap<StoreId, Attended>,
     woken: BTreeSet<StoreId>,
-    last_errors: HashMap<StoreId, Arc<PortError>>,
+    /// A store gave up its place among those that are being brought up.
+    is_place_free: bool,
+    last_errors: HashMap<StoreId, LastError>,
+    /// Why stores cannot be looked at, although the cluster can.
+    blind: HashMap<StoreId, String>,
+}
+
+/// What went wrong with a store's last action that went wrong.
+#[derive(Clone)]
+pub(super) struct LastError {
+    pub(super) kind: ActionKind,
+    pub(super) error: Arc<PortError>,
 }
 
 struct Attended {
@@ -112,9 +131,9 @@ impl Core {
         self.notices.send_modify(|count| *count += 1);
     }
 
-    /// A token that stops the action about to run for `store`; a change of its intent fires it.
-    pub(super) fn stop_token(&self, store: &StoreId) -> CancellationToken {
-        let token = CancellationToken::new();
+    /// A token that stops what is about to run for `store`; a change of its intent fires it, and so does `halt`.
+    pub(super) fn stop_token(&self, store: &StoreId, halt: &CancellationToken) -> CancellationToken {
+        let token = halt.child_token();
         if let Some(attended) = self.board().attended.get_mut(store) {
             attended.stop_action = token.clone();
         }
@@ -127,16 +146,35 @@ impl Core {
         board.attended.get_mut(store).is_some_and(|attended| std::mem::take(&mut attended.is_dirty))
     }
 
-    pub(super) fn last_error(&self, store: &StoreId) -> Option<Arc<PortError>> {
+    pub(super) fn last_error(&self, store: &StoreId) -> Option<LastError> {
         self.board().last_errors.get(store).cloned()
     }
 
-    pub(super) fn remember_error(&self, store: &StoreId, error: Option<PortError>) {
+    pub(super) fn remember_error(&self, store: &StoreId, kind: ActionKind, error: PortError) {
+        self.board().last_errors.insert(store.clone(), LastError { kind, error: Arc::new(error) });
+    }
+
+    pub(super) fn forget_error(&self, store: &StoreId) {
+        self.board().last_errors.remove(store);
+    }
+
+    /// Remembers why a store cannot be looked at, or that it can. Returns whether that is news.
+    pub(super) fn set_blind(&self, store: &StoreId, why: Option<String>) -> bool {
         let mut board = self.board();
-        match error {
-            Some(error) => board.last_errors.insert(store.clone(), Arc::new(error)),
-            None => board.last_errors.remove(store),
-        };
+        match why {
+            Some(why) => board.blind.insert(store.clone(), why).is_none(),
+            None => board.blind.remove(store).is_some(),
+        }
+    }
+
+    /// Why a store cannot be looked at, although the cluster as a whole can.
+    pub(crate) fn blind(&self, store: &StoreId) -> Option<String> {
+        self.board().blind.get(store).cloned()
+    }
+
+    /// A store that was being brought up is so no more: those who wait may have its place.
+    pub(super) fn free_place(&self) {
+        self.board().is_place_free = true;
     }
 
     fn board(&self) -> MutexGuard<'_, Board> {
@@ -172,41 +210,46 @@ impl Core {
             board.woken.insert(store);
         }
     }
+}
 
-    fn stop_all_actions(&self) {
-        for attended in self.board().attended.values() {
-            attended.stop_action.cancel();
-        }
-    }
+/// The two ways to stop: after what runs, or at once.
+#[derive(Clone, Default)]
+pub(super) struct Stop {
+    /// Nothing new begins.
+    pub(super) drain: CancellationToken,
+    /// What runs is cut off, its processes included.
+    pub(super) halt: CancellationToken,
 }
 
 /// A running reconciler. Dropping it stops it without grace; [`shutdown`](Self::shutdown) drains.
 pub struct Reconciler {
     core: Arc<Core>,
-    stop: CancellationToken,
+    stop: Stop,
     tasks: TaskTracker,
 }
 
 impl Reconciler {
     pub(crate) fn start(core: Arc<Core>, scope: Scope) -> Self {
-        let stop = CancellationToken::new();
+        let stop = Stop::default();
         let tasks = TaskTracker::new();
         tasks.spawn(keep_checking(
             Arc::clone(&core.repository),
             Arc::clone(&core.probe),
             Arc::clone(&core.clock),
             core.cluster.clone(),
-            stop.clone(),
+            stop.drain.clone(),
         ));
         let claims = Claims { core: Arc::clone(&core), scope, stop: stop.clone(), tasks: tasks.clone() };
-        tasks.spawn(claims.run());
+        if claims.scope != Scope::Nothing {
+            tasks.spawn(claims.run());
+        }
         Self { core, stop, tasks }
     }
 
-    /// Claims nothing more, lets running actions end within `grace`, then stops them, processes included. Returns
-    /// whether all ended by themselves. What was left undone is found in the database by the next run.
+    /// Claims and begins nothing more, lets running actions end within `grace`, then stops them, processes included.
+    /// Returns whether all ended by themselves. What was left undone is found in the database by the next run.
     pub async fn shutdown(self, grace: Duration) -> bool {
-        self.stop.cancel();
+        self.stop.drain.cancel();
         self.tasks.close();
         let clock = Arc::clone(&self.core.clock);
         let drained = tokio::select! {
@@ -214,7 +257,7 @@ impl Reconciler {
             () = clock.sleep(grace) => false,
         };
         if !drained {
-            self.core.stop_all_actions();
+            self.stop.halt.cancel();
             tokio::select! {
                 () = self.tasks.wait() => {}
                 () = clock.sleep(LAST_MOMENT) => tracing::warn!("some actions did not end in time"),
@@ -226,8 +269,8 @@ impl Reconciler {
 
 impl Drop for Reconciler {
     fn drop(&mut self) {
-        self.stop.cancel();
-        self.core.stop_all_actions();
+        self.stop.drain.cancel();
+        self.stop.halt.cancel();
     }
 }
 
@@ -235,7 +278,7 @@ impl Drop for Reconciler {
 struct Claims {
     core: Arc<Core>,
     scope: Scope,
-    stop: CancellationToken,
+    stop: Stop,
     tasks: TaskTracker,
 }
 
@@ -244,17 +287,15 @@ impl Claims {
         let mut changes = self.changes();
         let mut cluster = self.core.cluster.subscribe();
         loop {
-            if cluster.borrow_and_update().is_open() {
-                if let Err(error) = self.claim().await {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "cannot claim stores");
-                }
+            let nap = if cluster.borrow_and_update().is_open() {
+                self.claim_and_nap().await
             } else {
                 // Moving stores are found again by their due time.
                 self.core.board().woken.clear();
-            }
-            let nap = self.nap().await;
+                LONGEST_NAP
+            };
             tokio::select! {
-                () = self.stop.cancelled() => return,
+                () = self.stop.drain.cancelled() => return,
                 Some(batch) = changes.next() => batch.into_iter().for_each(|id| self.core.mark_changed(id)),
                 _ = cluster.changed() => {}
                 () = self.core.wake.notified() => {}
@@ -268,51 +309,77 @@ impl Claims {
         self.core.probe.changes().ready_chunks(256).chain(stream::pending()).boxed()
     }
 
-    async fn nap(&self) -> Duration {
-        match self.core.repository.next_due().await {
-            Ok(Some(due)) => due.clamp(Duration::from_millis(10), LONGEST_NAP),
-            Ok(None) | Err(_) => LONGEST_NAP,
+    /// Claims what can be claimed, and says how long there is nothing to do.
+    async fn claim_and_nap(&self) -> Duration {
+        let claimed = match self.claim().await {
+            Ok(claimed) => claimed,
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "cannot claim stores");
+                return LONGEST_NAP;
+            }
+        };
+        // What is due and cannot be claimed (no capacity, somebody else's scope) must not keep the loop spinning.
+        let shortest = if claimed == 0 { SHORTEST_IDLE_NAP } else { Duration::from_millis(10) };
+        match (&self.scope, self.core.repository.next_due().await) {
+            (Scope::All, Ok(Some(due))) => due.clamp(shortest, LONGEST_NAP),
+            _ => LONGEST_NAP,
         }
     }
 
-    async fn claim(&self) -> Result<(), RepositoryError> {
+    async fn claim(&self) -> Result<usize, RepositoryError> {
+        self.wake_next_in_queue().await?;
         let woken = self.woken_and_moving().await?;
-        if !woken.is_empty() {
-            self.claim_some(Some(woken)).await?;
-        }
-        self.claim_some(match &self.scope {
-            Scope::All => None,
-            Scope::Only(id) => Some(vec![id.clone()]),
-        })
-        .await
+        let first = if woken.is_empty() { 0 } else { self.claim_some(Claimable::These(woken)).await? };
+        let due = match &self.scope {
+            Scope::All => self.claim_some(Claimable::Due).await?,
+            Scope::Only(id) => self.claim_some(Claimable::DueAmong(vec![id.clone()])).await?,
+            Scope::Nothing => 0,
+        };
+        Ok(first + due)
     }
 
-    async fn claim_some(&self, only: Option<Vec<StoreId>>) -> Result<(), RepositoryError> {
-        let settings = &self.core.settings;
-        let at_once = settings.max_in_progress + settings.max_workers;
-        let limit = at_once.saturating_sub(self.core.board().attended.len());
-        if limit == 0 || only.as_ref().is_some_and(|ids| ids.iter().all(|id| self.is_attended(id))) {
+    /// Those who wait sleep; whoever frees a place has the first of them looked at.
+    async fn wake_next_in_queue(&self) -> Result<(), RepositoryError> {
+        if !std::mem::take(&mut self.core.board().is_place_free) {
             return Ok(());
         }
-        let request = ClaimRequest { owner: settings.owner.clone(), lease: settings.lease, limit, only };
-        for claimed in self.core.repository.claim_due(&request).await? {
-            self.attend_to(claimed);
-        }
+        let queue = self.core.repository.queue().await?;
+        let next = queue.into_iter().filter(|(_, position)| *position <= NEXT_IN_QUEUE).map(|(id, _)| id);
+        self.core.board().woken.extend(next);
         Ok(())
     }
 
-    fn is_attended(&self, id: &StoreId) -> bool {
-        self.core.board().attended.contains_key(id)
+    async fn claim_some(&self, which: Claimable) -> Result<usize, RepositoryError> {
+        let settings = &self.core.settings;
+        let at_once = settings.max_in_progress + settings.max_workers;
+        let limit = at_once.saturating_sub(self.core.board().attended.len());
+        if limit == 0 {
+            return Ok(0);
+        }
+        let request = ClaimRequest { owner: settings.owner.clone(), lease: settings.lease, limit, which };
+        let claimed = self.core.repository.claim_due(&request).await?;
+        let count = claimed.len();
+        for claimed in claimed {
+            self.attend_to(claimed);
+        }
+        Ok(count)
     }
 
     fn attend_to(&self, claimed: Claimed) {
         let id = claimed.store.id.clone();
-        if !self.core.begin_attending(&id) {
+        let (core, stop) = (Arc::clone(&self.core), self.stop.clone());
+        let is_alone = self.scope != Scope::All;
+        if !core.begin_attending(&id) {
+            // The lease of the turn that still runs here had run out; that turn finds its epoch gone and ends.
+            self.tasks.spawn(async move { give_back(&core, claimed).await });
             return;
         }
-        let core = Arc::clone(&self.core);
         self.tasks.spawn(async move {
-            attend(&core, claimed).await;
+            // A fault in one turn must not take its store out of the world until the next start.
+            let turn = AssertUnwindSafe(attend(&core, claimed, &stop, is_alone)).catch_unwind();
+            if turn.await.is_err() {
+                tracing::error!(store = %id, "a turn panicked; its claim runs out");
+            }
             core.finish_attending(&id);
         });
     }
@@ -329,11 +396,19 @@ impl Claims {
             let is_mine = match &self.scope {
                 Scope::All => true,
                 Scope::Only(only) => *only == id,
+                Scope::Nothing => false,
             };
             if is_mine && self.core.repository.get(&id).await?.is_some_and(|store| !store.is_settled()) {
                 moving.push(id);
             }
         }
         Ok(moving)
+    }
+}
+
+async fn give_back(core: &Core, claimed: Claimed) {
+    let generation = claimed.store.intent.generation;
+    if let Err(error) = core.repository.release(&claimed.claim, generation, WakeUp::After(Duration::ZERO)).await {
+        tracing::warn!(store = %claimed.store.id, error = &error as &dyn std::error::Error, "cannot release a claim");
     }
 }

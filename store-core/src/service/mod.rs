@@ -15,7 +15,7 @@ pub use error::{FieldError, ServiceError};
 pub use request::{CreateStore, RetryStore, StoreRef};
 pub use settings::{ServiceParts, ServiceSettings};
 
-use crate::lifecycle::{Condition, Event, Position, Published, Status, Store};
+use crate::lifecycle::{Condition, Event, FailureCode, Position, Progress, Published, Status, Store};
 use crate::ports::{Created, Freshness, ListQuery, NamespaceSeen, NewStore, RepositoryError};
 use crate::reconcile::{ClusterState, Core, Reconciler, Scope, condition};
 use crate::store::{SealedPassword, StoreId};
@@ -103,8 +103,13 @@ impl StoreService {
         expected: Option<u64>,
     ) -> Result<StoreDocument, ServiceError> {
         let password = request.validate()?;
-        let id = self.find(which).await?.id;
+        let store = self.find(which).await?;
+        let id = store.id.clone();
         let sealed = match password {
+            Some(_) if !has_lost_credentials(&store) => {
+                let why = "is only taken by a store whose credentials are lost; leave it out, the old one holds";
+                return Err(ServiceError::field("admin_password", why));
+            }
             Some(password) => Some(self.seal(&id, &password).await?),
             None => None,
         };
@@ -157,10 +162,20 @@ impl StoreService {
         let found = match which {
             StoreRef::Id(id) => self.core.repository.get(id).await?,
             StoreRef::Name(name) => self.core.repository.find_by_name(name).await?,
-            StoreRef::Either(id, name) => match self.core.repository.get(id).await? {
-                Some(store) => Some(store),
-                None => self.core.repository.find_by_name(name).await?,
-            },
+            StoreRef::Either(id, name) => {
+                let by_id = self.core.repository.get(id).await?;
+                let by_name = self.core.repository.find_by_name(name).await?;
+                match (by_id, by_name) {
+                    (Some(one), Some(other)) if one.id != other.id => {
+                        let message = format!(
+                            "{id} is the id of one store and the name of another: say {} or {}",
+                            one.name, other.id
+                        );
+                        return Err(ServiceError::field("store", message));
+                    }
+                    (by_id, by_name) => by_id.or(by_name),
+                }
+            }
         };
         found.ok_or_else(|| ServiceError::NotFound { which: which.to_string() })
     }
@@ -190,15 +205,16 @@ impl StoreService {
 
     async fn describe(&self, store: Store, queue: &BTreeMap<StoreId, usize>) -> StoreDocument {
         let (condition, published) = self.judge(&store).await;
-        let parked = if store.is_settled() { None } else { self.parked_reason() };
+        let parked = if store.is_settled() { None } else { self.parked_reason(&store.id) };
         StoreDocument::new(&store, queue.get(&store.id).copied(), condition, published, parked)
     }
 
-    /// Why a store that is on its way does not move, where the cluster as a whole is the reason.
-    fn parked_reason(&self) -> Option<String> {
+    /// Why a store that is on its way does not move: the cluster is away or another one, or it hides this store.
+    fn parked_reason(&self, id: &StoreId) -> Option<String> {
+        let blind = || self.core.blind(id).map(|why| format!("the store cannot be looked at: {why}"));
         match self.cluster() {
             ClusterState::Unchecked => None,
-            state => state.parked_reason(),
+            state => state.parked_reason().or_else(blind),
         }
     }
 
@@ -214,6 +230,10 @@ impl StoreService {
             Ok(_) | Err(_) => (Some(Condition::Unknown), Published::Unknown),
         }
     }
+}
+
+fn has_lost_credentials(store: &Store) -> bool {
+    matches!(&store.progress, Progress::Failed(failed) if failed.failure.code == FailureCode::CredentialsLost)
 }
 
 /// The answer to a create.

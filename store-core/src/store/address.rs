@@ -36,13 +36,13 @@ impl PublicUrlTemplate {
         if rest.matches("{name}").count() != 1 || !rest.starts_with("{name}.") {
             return refuse("must have {name}. at the beginning of its host, once");
         }
-        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':');
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-' | ':');
         let domain = &rest["{name}.".len()..];
         if domain.is_empty() || !domain.chars().all(allowed) {
-            return refuse("must be only scheme, host and port");
+            return refuse("must be only scheme, host in lower case, and port");
         }
         if let Some((_, port)) = domain.split_once(':')
-            && port.parse::<u16>().is_err()
+            && !port.parse::<u16>().is_ok_and(|port| port > 0)
         {
             return refuse("has a port that is not a number from 1 to 65535");
         }

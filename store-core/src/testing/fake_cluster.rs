@@ -52,6 +52,8 @@ struct State {
     next_uid: u32,
     planned_errors: VecDeque<(ActionKind, PortError)>,
     broken_images: Vec<StoreId>,
+    /// Volumes that outlive their namespace, with the time at which they go.
+    late_volumes: BTreeMap<StoreId, Timestamp>,
     /// Release and Secret are not watched: what a cached look knows of them is what the last fresh one read.
     last_read: BTreeMap<StoreId, (ReleaseSeen, CredentialsSeen)>,
     runs: Vec<(StoreId, ActionKind)>,
@@ -84,6 +86,7 @@ impl FakeCluster {
             next_uid: 1,
             planned_errors: VecDeque::new(),
             broken_images: Vec::new(),
+            late_volumes: BTreeMap::new(),
             last_read: BTreeMap::new(),
             runs: Vec::new(),
         };
@@ -114,6 +117,11 @@ impl FakeCluster {
         }
         drop(state);
         let _ = self.changes.send(store.clone());
+    }
+
+    /// A volume is bound to the store's second claim that nobody has seen yet, and goes at this time.
+    pub fn bind_late_volume(&self, store: &StoreId, goes_at: Timestamp) {
+        self.state().late_volumes.insert(store.clone(), goes_at);
     }
 
     /// Puts a namespace of that name there that belongs to somebody else.
@@ -335,11 +343,21 @@ impl HealthProbe for FakeCluster {
 
     async fn existing_volumes(&self, names: &[String]) -> Result<Vec<String>, PortError> {
         self.settle();
+        let now = self.clock.now();
         let state = self.state();
         let exists = |name: &&String| {
             state.namespaces.iter().any(|(id, namespace)| namespace.has_volume && volume_name(id) == **name)
+                || state.late_volumes.iter().any(|(id, goes_at)| late_volume_name(id) == **name && now < *goes_at)
         };
         Ok(names.iter().filter(exists).cloned().collect())
+    }
+
+    async fn claimed_volumes(&self, store: &Store) -> Result<Vec<VolumeSeen>, PortError> {
+        let now = self.clock.now();
+        let late = self.state().late_volumes.get(&store.id).is_some_and(|goes_at| now < *goes_at);
+        let volume =
+            || VolumeSeen { name: late_volume_name(&store.id), claim: "uploads".to_owned(), fate: VolumeFate::Deleted };
+        Ok(late.then(volume).into_iter().collect())
     }
 
     fn changes(&self) -> ChangeStream {
@@ -439,6 +457,10 @@ fn broken_image() -> Failure {
         "Check the image's name and the registry",
     )
     .blaming(ObjectRef::new("Pod", "server"))
+}
+
+fn late_volume_name(store: &StoreId) -> String {
+    format!("pv-late-{store}")
 }
 
 fn volume_name(store: &StoreId) -> String {

@@ -12,8 +12,9 @@ use uuid::Uuid;
 use crate::lifecycle::{Event, Position, Status, Store};
 use crate::ports::changes;
 use crate::ports::{
-    ActionInFlight, Claim, ClaimRequest, Claimed, Clock, Created, EventDraft, IdempotencyKey, Installation, ListQuery,
-    NewStore, Page, ProgressUpdate, Recorded, Renewal, RepositoryError, StoreRepository, WakeUp,
+    ActionInFlight, Admission, Claim, ClaimRequest, Claimable, Claimed, Clock, Created, EventDraft, IdempotencyKey,
+    Installation, ListQuery, NewStore, Page, ProgressUpdate, Recorded, Renewal, RepositoryError, StoreRepository,
+    WakeUp,
 };
 use crate::store::{SealedPassword, StoreId, StoreName};
 
@@ -131,9 +132,11 @@ impl Row {
     }
 
     fn is_claimable(&self, request: &ClaimRequest, now: Timestamp) -> bool {
-        let wanted = match &request.only {
-            Some(ids) => ids.contains(&self.store.id),
-            None => self.due_at.is_some_and(|due| due <= now),
+        let is_due = self.due_at.is_some_and(|due| due <= now);
+        let wanted = match &request.which {
+            Claimable::Due => is_due,
+            Claimable::DueAmong(ids) => is_due && ids.contains(&self.store.id),
+            Claimable::These(ids) => ids.contains(&self.store.id),
         };
         wanted && self.is_free(now)
     }
@@ -299,14 +302,15 @@ impl StoreRepository for MemoryRepository {
         Ok(Renewal::Held { generation: row.store.intent.generation })
     }
 
-    async fn admit(&self, claim: &Claim, max_in_progress: usize, _at: Timestamp) -> Result<bool, RepositoryError> {
+    async fn admit(&self, claim: &Claim, admission: Admission) -> Result<bool, RepositoryError> {
         let mut memory = self.memory();
         let in_progress = memory.rows.values().filter(|row| row.admitted).count();
         let is_first = memory.waiting().first().is_some_and(|store| store.id == claim.store);
         let Some(row) = memory.held(claim) else { return Ok(false) };
-        if !row.admitted && is_first && in_progress < max_in_progress {
-            row.admitted = true;
-        }
+        row.admitted |= match admission {
+            Admission::InOrder { places } => is_first && in_progress < places,
+            Admission::OutOfTurn => true,
+        };
         Ok(row.admitted)
     }
 

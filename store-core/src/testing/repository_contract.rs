@@ -17,8 +17,8 @@ use jiff::Timestamp;
 
 use crate::lifecycle::{EventKind, Failure, FailureCode, Gate, Gates, Progress, Provisioning, Store, TeardownEvidence};
 use crate::ports::{
-    Claim, ClaimRequest, Claimed, EventDraft, IdempotencyKey, NewStore, ProgressUpdate, Recorded, StoreRepository,
-    WakeUp,
+    Claim, ClaimRequest, Claimable, Claimed, EventDraft, IdempotencyKey, NewStore, ProgressUpdate, Recorded,
+    StoreRepository, WakeUp,
 };
 use crate::store::{AdminEmail, AdminUsername, Engine, Plan, PublicUrlTemplate, SealedPassword, StoreId, StoreName};
 
@@ -118,7 +118,12 @@ async fn created(repository: &dyn StoreRepository, number: i64) -> Store {
 }
 
 fn claim_request(owner: &str, lease: Duration, only: Option<&StoreId>) -> ClaimRequest {
-    ClaimRequest { owner: owner.to_owned(), lease, limit: 100, only: only.map(|id| vec![id.clone()]) }
+    ClaimRequest {
+        owner: owner.to_owned(),
+        lease,
+        limit: 100,
+        which: only.map_or(Claimable::Due, |id| Claimable::These(vec![id.clone()])),
+    }
 }
 
 /// Claims every store that is due, for long.

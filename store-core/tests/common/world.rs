@@ -27,13 +27,18 @@ impl World {
         Self::with(|_| {})
     }
 
+    /// One in which Helm takes this long.
+    pub fn with_slow_helm(helm: Duration) -> Self {
+        Self::build(helm, |_| {})
+    }
+
     pub fn with(change: impl FnOnce(&mut ReconcilerSettings)) -> Self {
+        Self::build(Duration::from_millis(300), change)
+    }
+
+    fn build(helm: Duration, change: impl FnOnce(&mut ReconcilerSettings)) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(TestClock::new());
-        let timings = Timings {
-            helm: Duration::from_millis(300),
-            milestone: Duration::from_secs(3),
-            namespace_delete: Duration::from_secs(5),
-        };
+        let timings = Timings { helm, milestone: Duration::from_secs(3), namespace_delete: Duration::from_secs(5) };
         let cluster = FakeCluster::new(Arc::clone(&clock), timings);
         let repository = Arc::new(MemoryRepository::new(Arc::clone(&clock)));
         let parts = ServiceParts {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use diesel::dsl::{case_when, min};
 use diesel::prelude::*;
 use store_core::lifecycle::Store;
-use store_core::ports::{Claim, ClaimRequest, Claimed, Renewal, WakeUp};
+use store_core::ports::{Claim, ClaimRequest, Claimable, Claimed, Renewal, WakeUp};
 use store_core::store::StoreId;
 
 use super::{Answer, limit};
@@ -40,9 +40,12 @@ fn claimable(conn: &mut Conn<'_>, request: &ClaimRequest, now: i64) -> Answer<Ve
     let rows = on_backend!(conn, |c| {
         let free = stores::lease_until.is_null().or(stores::lease_until.le(now));
         let mut rows = stores::table.select(ClaimableRow::as_select()).filter(free).into_boxed();
-        rows = match &request.only {
-            Some(ids) => rows.filter(stores::id.eq_any(ids.iter().map(StoreId::as_str))),
-            None => rows.filter(stores::due_at.le(now)),
+        rows = match &request.which {
+            Claimable::Due => rows.filter(stores::due_at.le(now)),
+            Claimable::DueAmong(ids) => {
+                rows.filter(stores::due_at.le(now)).filter(stores::id.eq_any(ids.iter().map(StoreId::as_str)))
+            }
+            Claimable::These(ids) => rows.filter(stores::id.eq_any(ids.iter().map(StoreId::as_str))),
         };
         rows.order((stores::due_at, stores::created_at, stores::id)).limit(limit(request.limit)).load(c)
     })?;

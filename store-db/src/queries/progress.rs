@@ -3,7 +3,7 @@
 use diesel::dsl::not;
 use diesel::prelude::*;
 use store_core::lifecycle::Store;
-use store_core::ports::{ActionInFlight, Claim, ProgressUpdate, Recorded, changes};
+use store_core::ports::{ActionInFlight, Admission, Claim, ProgressUpdate, Recorded, changes};
 
 use super::claims::held;
 use super::{Answer, erase_password, is_admitted, is_provisioning, limit, row, write_event};
@@ -39,8 +39,8 @@ fn decided_on(conn: &mut Conn<'_>, claim: &Claim, generation: u64) -> Answer<Opt
     Ok(row.map(Store::try_from).transpose()?)
 }
 
-/// Gives the claimed store a place, if one is free and no older store waits.
-pub(crate) fn admit(conn: &mut Conn<'_>, claim: &Claim, max_in_progress: usize) -> Answer<bool> {
+/// Gives the claimed store a place: if one is free and no older store waits, or out of turn.
+pub(crate) fn admit(conn: &mut Conn<'_>, claim: &Claim, admission: Admission) -> Answer<bool> {
     conn.write(|conn| {
         let mine: Option<bool> =
             on_backend!(conn, |c| stores::table.filter(held!(claim)).select(stores::admitted).first(c).optional())?;
@@ -49,8 +49,9 @@ pub(crate) fn admit(conn: &mut Conn<'_>, claim: &Claim, max_in_progress: usize) 
             Some(true) => return Ok(true),
             Some(false) => {}
         }
-        let admitted: i64 = on_backend!(conn, |c| stores::table.filter(is_admitted()).count().get_result(c))?;
-        if admitted >= limit(max_in_progress) || first_in_queue(conn)?.as_deref() != Some(claim.store.as_str()) {
+        if let Admission::InOrder { places } = admission
+            && !is_next(conn, claim, places)?
+        {
             return Ok(false);
         }
         on_backend!(conn, |c| diesel::update(stores::table.find(claim.store.as_str()))
@@ -58,6 +59,11 @@ pub(crate) fn admit(conn: &mut Conn<'_>, claim: &Claim, max_in_progress: usize) 
             .execute(c))?;
         Ok(true)
     })
+}
+
+fn is_next(conn: &mut Conn<'_>, claim: &Claim, places: usize) -> Answer<bool> {
+    let admitted: i64 = on_backend!(conn, |c| stores::table.filter(is_admitted()).count().get_result(c))?;
+    Ok(admitted < limit(places) && first_in_queue(conn)?.as_deref() == Some(claim.store.as_str()))
 }
 
 fn first_in_queue(conn: &mut Conn<'_>) -> QueryResult<Option<String>> {

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
-use store_core::ports::{ClaimRequest, Claimed, NewStore, StoreRepository};
+use store_core::ports::{ClaimRequest, Claimable, Claimed, NewStore, StoreRepository};
 use store_core::store::{
     AdminEmail, AdminUsername, Engine, Plan, PublicUrlTemplate, SealedPassword, StoreId, StoreName,
 };
@@ -61,7 +61,7 @@ pub(crate) async fn claimed(repository: &SqliteRepository, id: &StoreId) -> Clai
         owner: "worker".to_owned(),
         lease: std::time::Duration::from_mins(10),
         limit: 1,
-        only: Some(vec![id.clone()]),
+        which: Claimable::These(vec![id.clone()]),
     };
     repository.claim_due(&request).await.unwrap().pop().expect("nobody holds it")
 }

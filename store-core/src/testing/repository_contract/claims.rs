@@ -11,7 +11,8 @@ use super::{
 };
 use crate::lifecycle::{EventKind, Status};
 use crate::ports::{
-    ActionInFlight, ActionKind, Claim, ClaimRequest, Claimed, Recorded, Renewal, StoreRepository, WakeUp,
+    ActionInFlight, ActionKind, Admission, Claim, ClaimRequest, Claimable, Claimed, Recorded, Renewal, StoreRepository,
+    WakeUp,
 };
 
 type Repository = Arc<dyn StoreRepository>;
@@ -159,10 +160,11 @@ pub async fn named_stores_are_claimed_due_or_not(repository: Repository) {
     let due = created(&*repository, 2).await;
     assert_eq!(claimed(&*repository, &sleeping.id).await.store.id, sleeping.id);
 
-    let both = ClaimRequest { only: Some(vec![sleeping.id, due.id.clone()]), ..claim_request("two", LONG, None) };
+    let both =
+        ClaimRequest { which: Claimable::These(vec![sleeping.id, due.id.clone()]), ..claim_request("two", LONG, None) };
     let [got] = repository.claim_due(&both).await.unwrap().try_into().unwrap();
     assert_eq!(got.store.id, due.id);
-    let nobody = ClaimRequest { only: Some(Vec::new()), ..both };
+    let nobody = ClaimRequest { which: Claimable::These(Vec::new()), ..both };
     assert_eq!(repository.claim_due(&nobody).await.unwrap(), []);
 }
 
@@ -216,7 +218,7 @@ fn action(epoch: u64) -> ActionInFlight {
 async fn assert_powerless(repository: &Repository, claim: &Claim) {
     let before = repository.get(&claim.store).await.unwrap().unwrap();
     assert_eq!(repository.renew(claim, LONG).await.unwrap(), Renewal::Lost);
-    assert!(!repository.admit(claim, 10, second(9)).await.unwrap());
+    assert!(!repository.admit(claim, Admission::InOrder { places: 10 }).await.unwrap());
     assert!(!repository.begin_action(claim, 1, &action(1)).await.unwrap());
     let written = repository.record(claim, 1, &update(ready(second(9)), EventKind::Ready, second(9))).await.unwrap();
     assert_eq!(written, Recorded::Stale);

@@ -9,7 +9,7 @@ use super::{
     settled, taken_over, update,
 };
 use crate::lifecycle::{EventKind, Gate, Status};
-use crate::ports::{Claim, Claimed, EventDraft, ProgressUpdate, Recorded, StoreRepository, WakeUp};
+use crate::ports::{Admission, Claim, Claimed, EventDraft, ProgressUpdate, Recorded, StoreRepository, WakeUp};
 
 type Repository = Arc<dyn StoreRepository>;
 
@@ -119,6 +119,14 @@ pub async fn places_are_limited(repository: Repository) {
     assert!(admit(&repository, &claims[2], 3).await);
 }
 
+/// Whoever works on one store alone does not wait for the others, which nobody works on.
+pub async fn a_place_is_given_out_of_turn(repository: Repository) {
+    let claims = claims_of(&repository, 3).await;
+    assert!(!admit(&repository, &claims[2], 1).await);
+    assert!(repository.admit(&claims[2], Admission::OutOfTurn).await.unwrap());
+    assert!(!admit(&repository, &claims[0], 1).await, "it takes a place all the same");
+}
+
 /// A younger store does not overtake an older one.
 pub async fn the_oldest_is_admitted_first(repository: Repository) {
     let claims = claims_of(&repository, 3).await;
@@ -193,7 +201,7 @@ async fn claims_of(repository: &Repository, count: i64) -> Vec<Claim> {
 }
 
 async fn admit(repository: &Repository, claim: &Claim, places: usize) -> bool {
-    repository.admit(claim, places, second(9)).await.unwrap()
+    repository.admit(claim, Admission::InOrder { places }).await.unwrap()
 }
 
 async fn written(repository: &Repository, claim: &Claim, update: &ProgressUpdate) -> crate::Store {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{admitted, claimed, created, deleted, failed, ready, request, second, settled};
 use crate::lifecycle::{EventKind, Status, Store};
-use crate::ports::{Claimed, ListQuery, NewStore, RepositoryError, StoreRepository, WakeUp};
+use crate::ports::{Admission, Claimed, ListQuery, NewStore, RepositoryError, StoreRepository, WakeUp};
 use crate::store::{Engine, StoreId, StoreName};
 
 type Repository = Arc<dyn StoreRepository>;
@@ -127,7 +127,7 @@ pub async fn the_queue_has_an_order(repository: Repository) {
     }
     settled(&*repository, &request(1).id, failed(second(9)), EventKind::Failed).await;
     let Claimed { claim, .. } = claimed(&*repository, &request(2).id).await;
-    assert!(repository.admit(&claim, 1, second(9)).await.unwrap());
+    assert!(repository.admit(&claim, Admission::InOrder { places: 1 }).await.unwrap());
     super::reached(&*repository, &claim, 1, admitted(1), EventKind::GateMet).await;
     repository.release(&claim, 1, WakeUp::OnIntent).await.unwrap();
     repository.request_deletion(&request(4).id, None, second(9)).await.unwrap();
