@@ -1,5 +1,5 @@
 //! Facts for whoever sets a platform up: what `store doctor` shows. Plain reads that return data and judge nothing;
-//! beside the platform's own rights they list nodes, storage classes, ingress classes and volumes.
+//! beside the platform's own rights they list nodes, storage classes and ingress classes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,19 +8,18 @@ use k8s_openapi::api::authorization::v1::{ResourceAttributes, SelfSubjectAccessR
 use k8s_openapi::api::core::v1::{Namespace, Node, PersistentVolume, Secret};
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 use k8s_openapi::api::storage::v1::StorageClass;
+use kube::ResourceExt;
 use kube::api::{Api, ListParams, PostParams};
-use kube::{Resource, ResourceExt};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use store_core::ports::{ClusterIdentity, PortError};
 use store_core::store::StoreId;
 use uuid::Uuid;
 
 use crate::cluster::connect::{CALL, Cluster};
+use crate::cluster::read::list_all;
 use crate::cluster::sight;
 use crate::labels;
 
-const PAGE: u32 = 500;
 const AT_ONCE: usize = 8;
 const DEFAULT_STORAGE_CLASS: &str = "storageclass.kubernetes.io/is-default-class";
 const DEFAULT_INGRESS_CLASS: &str = "ingressclass.kubernetes.io/is-default-class";
@@ -32,7 +31,7 @@ pub const NEEDED: &[(&str, &str, &[&str])] = &[
     ("", "secrets", &["get", "list", "create", "update", "patch", "delete"]),
     ("", "pods", &["list", "watch"]),
     ("", "events", &["list"]),
-    ("", "persistentvolumes", &["get"]),
+    ("", "persistentvolumes", &["get", "list"]),
     ("", "persistentvolumeclaims", &["get", "list", "watch", "create", "patch", "delete"]),
     ("", "services", &["get", "create", "patch", "delete"]),
     ("", "serviceaccounts", &["get", "create", "patch", "delete"]),
@@ -171,7 +170,7 @@ async fn right(cluster: &Cluster, verb: &str, group: &str, resource: &str) -> Re
 
 /// All storage classes.
 pub async fn storage_classes(cluster: &Cluster) -> Result<Vec<StorageClassFact>, PortError> {
-    let classes = list::<StorageClass>(cluster, "list storage classes").await?;
+    let classes = list_all::<StorageClass>(cluster, "list storage classes").await?;
     Ok(classes.into_iter().map(storage_class).collect())
 }
 
@@ -186,8 +185,8 @@ fn storage_class(class: StorageClass) -> StorageClassFact {
 
 /// All ingress classes, with the addresses that ingresses of theirs have got.
 pub async fn ingress_classes(cluster: &Cluster) -> Result<Vec<IngressClassFact>, PortError> {
-    let classes = list::<IngressClass>(cluster, "list ingress classes").await?;
-    let ingresses = list::<Ingress>(cluster, "list ingresses").await?;
+    let classes = list_all::<IngressClass>(cluster, "list ingress classes").await?;
+    let ingresses = list_all::<Ingress>(cluster, "list ingresses").await?;
     let fact = |class: IngressClass| IngressClassFact {
         name: class.name_any(),
         is_default: is_marked(&class, DEFAULT_INGRESS_CLASS),
@@ -209,7 +208,7 @@ fn addresses(ingress: &Ingress) -> Vec<String> {
 
 /// On which nodes these images are already present.
 pub async fn images(cluster: &Cluster, images: &[String]) -> Result<Vec<ImageFact>, PortError> {
-    let nodes = list::<Node>(cluster, "list nodes").await?;
+    let nodes = list_all::<Node>(cluster, "list nodes").await?;
     let has = |node: &Node, image: &str| {
         let reported = node.status.iter().flat_map(|status| status.images.iter().flatten());
         reported.flat_map(|present| present.names.iter().flatten()).any(|name| full_name(name) == full_name(image))
@@ -237,7 +236,7 @@ fn full_name(image: &str) -> String {
 
 /// What is in the cluster of this installation that no store in `known` explains. Reported only, never touched.
 pub async fn orphans(cluster: &Cluster, installation: Uuid, known: &BTreeSet<StoreId>) -> Result<Orphans, PortError> {
-    let all = list::<Namespace>(cluster, "list namespaces").await?;
+    let all = list_all::<Namespace>(cluster, "list namespaces").await?;
     let is_known = |store: &str| StoreId::parse(store).is_ok_and(|id| known.contains(&id));
     let mut orphans = Orphans::default();
     let mut owners = BTreeMap::new();
@@ -251,7 +250,7 @@ pub async fn orphans(cluster: &Cluster, installation: Uuid, known: &BTreeSet<Sto
             orphans.namespaces.push(OrphanNamespace { name, store, releases });
         }
     }
-    let volumes = list::<PersistentVolume>(cluster, "list volumes").await?;
+    let volumes = list_all::<PersistentVolume>(cluster, "list volumes").await?;
     let is_orphan = |volume: &OrphanVolume| {
         let (namespace, _) = volume.claim.split_once('/').unwrap_or_default();
         let store = namespace.strip_prefix("store-").filter(|id| StoreId::parse(id).is_ok());
@@ -279,24 +278,6 @@ async fn releases(cluster: &Cluster, namespace: &str) -> Result<BTreeSet<String>
 
 fn is_marked(object: &impl ResourceExt, annotation: &str) -> bool {
     object.annotations().get(annotation).is_some_and(|value| value == "true")
-}
-
-/// All objects of a kind in the cluster, page by page.
-async fn list<K>(cluster: &Cluster, doing: &str) -> Result<Vec<K>, PortError>
-where
-    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
-{
-    let mut found = Vec::new();
-    let mut parameters = ListParams::default().limit(PAGE);
-    loop {
-        let page = parameters.clone();
-        let list = cluster.call(doing, |client| async move { Api::<K>::all(client).list(&page).await }).await?;
-        found.extend(list.items);
-        match list.metadata.continue_.filter(|token| !token.is_empty()) {
-            Some(token) => parameters = parameters.continue_token(&token),
-            None => return Ok(found),
-        }
-    }
 }
 
 #[cfg(test)]

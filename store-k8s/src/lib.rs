@@ -32,7 +32,7 @@
 //! | get, list, watch, create, delete | `namespaces` | a namespace for each store; identity of the cluster |
 //! | get, list, create | `secrets` | the credentials Secret (metadata only is read), Helm's release record |
 //! | list, watch | `pods`, `persistentvolumeclaims`, `deployments`, `statefulsets`, `jobs`, `ingresses` | observing |
-//! | get | `persistentvolumes` | what becomes of a store's data |
+//! | get, list | `persistentvolumes` | what becomes of a store's data |
 //! | list | `events` | why an object stays without pods or volume |
 //!
 //! The watches cost one list and one watch for each kind, however many stores there are; a cached look costs nothing.

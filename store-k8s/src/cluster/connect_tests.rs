@@ -5,13 +5,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex as Lock;
 
 use jiff::Timestamp;
-use store_core::ports::ErrorClass;
+use store_core::lifecycle::VolumeFate;
+use store_core::ports::{ErrorClass, VolumeSeen};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::cluster::read::claimed_volumes;
 use crate::cluster::sight::identify;
-use crate::testing::StillClock;
+use crate::testing::{StillClock, store};
 
 /// Answers each request with a status and a JSON body, by what the request's head holds.
 async fn serve(answer: impl Fn(&str) -> (u16, &'static str) + Send + Sync + 'static) -> String {
@@ -148,4 +150,26 @@ async fn a_cluster_that_is_away_is_said_to_be() {
     assert_eq!(error.class(), ErrorClass::Transient);
     let text = error.to_string();
     assert!(text.starts_with("cannot identify the cluster: the cluster cannot be reached ("), "{text}");
+}
+
+#[tokio::test]
+async fn every_volume_that_is_claimed_from_a_stores_namespace_is_found_on_whatever_page() {
+    const FIRST: &str = r#"{"apiVersion":"v1","kind":"PersistentVolumeList","metadata":{"continue":"next"},"items":[
+        {"metadata":{"name":"pv-1"},"spec":{"persistentVolumeReclaimPolicy":"Delete",
+            "claimRef":{"namespace":"store-abcdefghij","name":"data"}}},
+        {"metadata":{"name":"pv-2"},"spec":{"claimRef":{"namespace":"store-abcdefghik","name":"data"}}},
+        {"metadata":{"name":"pv-3"},"spec":{}}]}"#;
+    const SECOND: &str = r#"{"apiVersion":"v1","kind":"PersistentVolumeList","metadata":{},"items":[
+        {"metadata":{"name":"pv-4"},"spec":{"persistentVolumeReclaimPolicy":"Retain",
+            "claimRef":{"namespace":"store-abcdefghij","name":"more"}}}]}"#;
+    let directory = tempfile::tempdir().unwrap();
+    let server = serve(|head| match head.split(' ').nth(1).unwrap_or_default() {
+        path if !path.starts_with("/api/v1/persistentvolumes?") => (404, "{}"),
+        path if path.contains("continue=next") => (200, SECOND),
+        _ => (200, FIRST),
+    });
+    let cluster = cluster(kubeconfig(directory.path(), &server.await, &TOKEN.replace("TOKEN", "t"))).await;
+    let seen = |name: &str, claim: &str, fate| VolumeSeen { name: name.into(), claim: claim.into(), fate };
+    let expected = [seen("pv-1", "data", VolumeFate::Deleted), seen("pv-4", "more", VolumeFate::Retained)];
+    assert_eq!(claimed_volumes(&cluster, &store().id).await.unwrap(), expected);
 }

@@ -12,7 +12,7 @@ use k8s_openapi::api::networking::v1::Ingress;
 use kube::api::{Api, ListParams};
 use kube::core::PartialObjectMeta;
 use store_core::lifecycle::Store;
-use store_core::ports::{ChangeStream, ClusterIdentity, Freshness, HealthProbe, Observation, PortError};
+use store_core::ports::{ChangeStream, ClusterIdentity, Freshness, HealthProbe, Observation, PortError, VolumeSeen};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use uuid::Uuid;
@@ -122,6 +122,10 @@ impl HealthProbe for KubeProbe {
         };
         let reads = stream::iter(names.to_vec()).map(read).buffered(VOLUMES_AT_ONCE);
         Ok(reads.try_collect::<Vec<_>>().await?.into_iter().flatten().collect())
+    }
+
+    async fn claimed_volumes(&self, store: &Store) -> Result<Vec<VolumeSeen>, PortError> {
+        read::claimed_volumes(&self.cluster, &store.id).await
     }
 
     fn changes(&self) -> ChangeStream {

@@ -25,6 +25,8 @@ use crate::labels;
 
 /// Volumes are read one by one: a list of all of a cluster's volumes costs more than the few of one store.
 const VOLUMES_AT_ONCE: usize = 8;
+/// Objects in one page of a list of a whole cluster.
+const PAGE: u32 = 500;
 /// An object may be mute for a moment, until its controller has seen it.
 const MUTE_FOR: jiff::SignedDuration = jiff::SignedDuration::from_secs(3);
 
@@ -184,6 +186,40 @@ async fn volumes(
 pub(crate) async fn volume(cluster: &Cluster, name: &str) -> Result<Option<PersistentVolume>, PortError> {
     let request = |client| async move { Api::<PersistentVolume>::all(client).get_opt(name).await };
     cluster.call(&format!("read volume {name}"), request).await
+}
+
+/// Every volume that is claimed from the store's namespace, whether or not the claim is still there.
+pub(crate) async fn claimed_volumes(cluster: &Cluster, store: &StoreId) -> Result<Vec<VolumeSeen>, PortError> {
+    let namespace = store.namespace();
+    let all = list_all::<PersistentVolume>(cluster, &format!("list the volumes of store {store}")).await?;
+    Ok(all.iter().filter(|volume| is_claimed_in(volume, &namespace)).filter_map(volume_seen).collect())
+}
+
+fn volume_seen(volume: &PersistentVolume) -> Option<VolumeSeen> {
+    let claim = volume.spec.as_ref()?.claim_ref.as_ref()?;
+    Some(VolumeSeen {
+        name: volume.metadata.name.clone()?,
+        claim: claim.name.clone().unwrap_or_default(),
+        fate: fate(volume),
+    })
+}
+
+/// All objects of a kind in the cluster, page by page; each page has a deadline of its own.
+pub(crate) async fn list_all<K>(cluster: &Cluster, doing: &str) -> Result<Vec<K>, PortError>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
+{
+    let mut found = Vec::new();
+    let mut parameters = ListParams::default().limit(PAGE);
+    loop {
+        let page = parameters.clone();
+        let list = cluster.call(doing, |client| async move { Api::<K>::all(client).list(&page).await }).await?;
+        found.extend(list.items);
+        match list.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => parameters = parameters.continue_token(&token),
+            None => return Ok(found),
+        }
+    }
 }
 
 fn is_claimed_in(volume: &PersistentVolume, namespace: &str) -> bool {
