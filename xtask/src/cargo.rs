@@ -57,6 +57,10 @@ pub(crate) fn command() -> Result<Command> {
         }
     }
     command.current_dir(paths::workspace()).env("CARGO_TARGET_DIR", target_directory()?);
+    if env::var_os("CI").is_some() && env::var_os("CARGO_INCREMENTAL").is_none() {
+        // Nobody edits there: what it would keep for the next edit only fills the disk.
+        command.env("CARGO_INCREMENTAL", "0");
+    }
     command.env("CARGO_TERM_COLOR", "never").env("CARGO_TERM_PROGRESS_WHEN", "never");
     Ok(command)
 }
@@ -69,10 +73,19 @@ pub(crate) fn target_directory() -> Result<PathBuf> {
     }
 }
 
-/// The command that builds `store-http` and `store`.
+/// The command that builds `store-http` and `store`, in one go.
 pub(crate) fn build_programs(profile: Profile) -> Result<Command> {
+    build(&["store-http", "store-cli"], profile)
+}
+
+/// The command that builds `store-http` alone.
+pub(crate) fn build_server(profile: Profile) -> Result<Command> {
+    build(&["store-http"], profile)
+}
+
+fn build(packages: &[&str], profile: Profile) -> Result<Command> {
     let mut cargo = command()?;
-    cargo.args(["build", "--locked", "--package", "store-http", "--package", "store-cli"]);
+    cargo.args(["build", "--locked"]).args(packages.iter().flat_map(|package| ["--package", package]));
     if profile == Profile::Release {
         cargo.arg("--release");
     }
@@ -81,21 +94,23 @@ pub(crate) fn build_programs(profile: Profile) -> Result<Command> {
 
 /// Where the built programs are.
 pub(crate) fn programs(profile: Profile) -> Result<Programs> {
-    let directory = target_directory()?.join(profile.name());
-    let programs = Programs { server: directory.join("store-http"), cli: directory.join("store") };
-    for program in [&programs.server, &programs.cli] {
-        if !program.is_file() {
-            bail!("{} was not built", program.display());
-        }
-    }
-    Ok(programs)
+    Ok(Programs { server: server(profile)?, cli: built(Path::new(profile.name()).join("store"))? })
+}
+
+/// Where the built server is.
+pub(crate) fn server(profile: Profile) -> Result<PathBuf> {
+    built(Path::new(profile.name()).join("store-http"))
 }
 
 /// An example that was built with the tests.
 pub(crate) fn example(name: &str) -> Result<PathBuf> {
-    let program = target_directory()?.join("debug/examples").join(name);
+    built(Path::new("debug/examples").join(name))
+}
+
+fn built(below: PathBuf) -> Result<PathBuf> {
+    let program = target_directory()?.join(below);
     if !program.is_file() {
-        bail!("the example {} was not built", program.display());
+        bail!("{} was not built", program.display());
     }
     Ok(program)
 }

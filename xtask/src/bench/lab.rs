@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use super::results::Machine;
 use crate::{
-    cargo::{self, Profile, Programs},
+    cargo::{self, Profile},
     cluster::{self, Cluster},
     exec,
     images::{self, Target},
@@ -41,7 +41,7 @@ const NEVER: &str = "store-platform/bench-never";
 /// Everything that a measurement needs.
 pub(super) struct Lab {
     pub(super) cluster: Cluster,
-    programs: Programs,
+    program: PathBuf,
     directory: PathBuf,
     kubeconfig: PathBuf,
     started: Option<cluster::Config>,
@@ -55,11 +55,11 @@ impl Lab {
         let cluster = cluster::up(&config)?;
         images::ensure(&Target::Local(cluster.clone()))?;
         say("building store-http optimised");
-        let status = cargo::build_programs(Profile::Release)?.status().context("cannot run cargo")?;
+        let status = cargo::build_server(Profile::Release)?.status().context("cannot run cargo")?;
         if !status.success() {
-            bail!("the programs do not build ({status})");
+            bail!("store-http does not build ({status})");
         }
-        let programs = cargo::programs(Profile::Release)?;
+        let program = cargo::server(Profile::Release)?;
         let directory = paths::state()?.join("bench");
         if directory.exists() {
             stop_servers(&directory)?;
@@ -67,7 +67,7 @@ impl Lab {
         }
         fs::create_dir_all(&directory)?;
         let kubeconfig = account(&cluster, &directory)?;
-        Ok(Self { cluster, programs, directory, kubeconfig, started: (!ran_before).then_some(config) })
+        Ok(Self { cluster, program, directory, kubeconfig, started: (!ran_before).then_some(config) })
     }
 
     /// The values of a laptop, for stores that wait for a node without end.
@@ -106,7 +106,7 @@ impl Lab {
             ("PROVISIONING_TIMEOUT_SECONDS", PROVISIONING_SECONDS.into()),
         ]);
         let directory = self.directory.join(name);
-        Ok(Launch { program: self.programs.server.clone(), directory, port, environment })
+        Ok(Launch { program: self.program.clone(), directory, port, environment })
     }
 
     /// What it is measured on.

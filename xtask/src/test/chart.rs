@@ -2,6 +2,7 @@
 //! and its schema refuses what would break a store.
 
 use std::{
+    env,
     path::{Path, PathBuf},
     process::Command,
     time::Instant,
@@ -36,7 +37,11 @@ const ALLOWED_KINDS: &[&str] = &[
 ];
 
 /// Runs the checks.
-pub(crate) fn run(_session: &mut Session, _deadline: Instant) -> Result<Outcome> {
+pub(crate) fn run(session: &mut Session, deadline: Instant) -> Result<Outcome> {
+    // As a process of its own, so that its deadline holds.
+    let mut programs = Command::new(env::current_exe()?);
+    programs.args(["cluster", "programs"]);
+    session.must("building the cluster's programs", programs, deadline)?;
     let bin = cluster::build_programs()?;
     let helms =
         [Helm { name: "helm 4", program: bin.join("helm") }, Helm { name: "helm 3", program: bin.join("helm3") }];

@@ -39,7 +39,7 @@ impl Session {
         let config = cluster::Config::new(None)?;
         let cluster_ran_before = cluster::running(&config)?.is_some();
         let wants_cluster = selected.iter().any(|part| part.name == "cluster");
-        let background = if wants_cluster && selected.len() > 1 { Some(Background::start()?) } else { None };
+        let background = if wants_cluster { Some(Background::start()?) } else { None };
         let (mark, run) = (Mark::new(), BTreeSet::new());
         Ok(Self { mark, background, config, cluster_ran_before, cluster: None, programs: None, run })
     }
