@@ -13,7 +13,8 @@ use diesel::prelude::*;
 use pretty_assertions::assert_eq;
 use rstest::rstest;
 use store_core::ports::{
-    ClaimRequest, Claimable, Created, ErrorClass, ListQuery, NewStore, RepositoryError, StoreRepository, WakeUp,
+    Admission, ClaimRequest, Claimable, Created, ErrorClass, ListQuery, NewStore, RepositoryError, StoreRepository,
+    WakeUp,
 };
 use store_db::{OpenError, OpenMode, SqliteRepository};
 
@@ -38,7 +39,7 @@ async fn a_file_that_is_opened_again_has_everything() {
     let store = repository.create(request(1)).await.unwrap().into_store();
     let installation = repository.bind_cluster("cluster").await.unwrap();
     let claim = claimed(&repository, &store.id).await.claim;
-    assert!(repository.admit(&claim, 1, store.created_at).await.unwrap());
+    assert!(repository.admit(&claim, Admission::InOrder { places: 1 }).await.unwrap());
     repository.close().await;
 
     for mode in [OpenMode::Existing, OpenMode::Create] {
@@ -47,7 +48,7 @@ async fn a_file_that_is_opened_again_has_everything() {
         assert_eq!(again.installation().await.unwrap(), installation);
         assert_eq!(again.sealed_password(&store.id).await.unwrap(), Some(request(1).password));
         assert_eq!(again.changes(0, 10).await.unwrap().len(), 1);
-        assert!(again.admit(&claim, 1, store.created_at).await.unwrap(), "claims last as well");
+        assert!(again.admit(&claim, Admission::InOrder { places: 1 }).await.unwrap(), "claims last as well");
         again.close().await;
     }
 }

@@ -53,7 +53,8 @@ macro_rules! repository_contract {
         $crate::repository_contract!(@tests $make, progress:
             progress_is_recorded_with_its_events, unseen_progress_keeps_the_version,
             progress_of_an_old_decision_is_stale, details_are_added_up, ready_and_deleted_have_their_times,
-            a_password_is_erased, places_are_limited, the_oldest_is_admitted_first, a_place_is_given_back,
+            a_password_is_erased, places_are_limited,
+ a_place_is_given_out_of_turn, the_oldest_is_admitted_first, a_place_is_given_back,
             a_deleted_store_does_not_wait, a_place_survives_its_owner, admissions_at_once_keep_the_limit);
         $crate::repository_contract!(@tests $make, reads:
             nothing_is_there_at_first, a_cluster_is_bound_once, a_list_comes_in_pages, pages_are_stable,

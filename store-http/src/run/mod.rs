@@ -134,14 +134,20 @@ fn router(
 /// Works on the stores, or waits until it can, until `stop`; then drains.
 async fn work(platform: &Platform, first: Start, role: &watch::Sender<Role>, stop: &CancellationToken) {
     let mut start = Ok(first);
+    // While another process works, this one still sees the cluster, so that both tell the same of a store.
+    let mut watching = None;
     loop {
         match start {
             Ok(Start::Working(work)) => {
+                drop(watching);
                 role.send_replace(Role::Working);
                 stop.cancelled().await;
                 return drain(work).await;
             }
-            Ok(Start::Standby { holder }) => stand_by(role, holder),
+            Ok(Start::Standby { holder }) => {
+                watching.get_or_insert_with(|| platform.service().start(Scope::Nothing));
+                stand_by(role, holder);
+            }
             Err(error) => tracing::warn!(error = &error as &dyn Error, "cannot see who works on the stores"),
         }
         tokio::select! {
