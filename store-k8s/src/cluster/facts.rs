@@ -1,8 +1,6 @@
 //! What is kept of each Kubernetes object: the few facts that a store's record is made of. Pure; objects are folded on
 //! arrival and dropped.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::batch::v1::Job;
@@ -13,7 +11,7 @@ use store_core::lifecycle::Blocker;
 use store_core::store::Component;
 
 use super::diagnosis::{self, Trouble};
-use super::setup;
+use super::setup::{self, Details};
 use crate::labels;
 
 /// Set by the scheduler on a claim that waits for its first consumer, once it has found a node.
@@ -98,12 +96,14 @@ pub(crate) struct JobFact {
 pub(crate) struct PodFact {
     /// The Job that it belongs to.
     pub(crate) job: Option<String>,
+    /// That Job's UID.
+    pub(crate) job_uid: Option<String>,
     /// Whether it succeeded, once it has ended.
     pub(crate) ended: Option<bool>,
     /// The init container `setup` has done its work.
     pub(crate) initialised: bool,
     /// What the container `verify` reported.
-    pub(crate) report: Option<BTreeMap<String, String>>,
+    pub(crate) report: Option<Details>,
     /// What its container that failed last had to say.
     pub(crate) last_words: Option<LastWords>,
     pub(crate) troubles: Vec<Trouble>,
@@ -258,7 +258,9 @@ impl Fold for Pod {
     fn fact(&self) -> Fact {
         let labels = self.metadata.labels.clone().unwrap_or_default();
         let phase = self.status.as_ref().and_then(|status| status.phase.as_deref());
+        let owners = self.metadata.owner_references.iter().flatten();
         Fact::Pod(PodFact {
+            job_uid: owners.filter(|owner| owner.kind == "Job").map(|owner| owner.uid.clone()).next(),
             job: labels.get(labels::JOB_NAME).or_else(|| labels.get("job-name")).cloned(),
             ended: match phase {
                 Some("Succeeded") => Some(true),

@@ -1,6 +1,6 @@
 //! The compact record of one store, folded from its objects as they arrive. Pure: the time is handed in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use store_core::lifecycle::{Published, Store};
@@ -11,7 +11,7 @@ use store_core::store::Component;
 
 use super::diagnosis::Trouble;
 use super::facts::{Fact, JobFact, Kind, NamespaceFact, PodFact};
-use super::setup;
+use super::setup::{self, Details};
 
 /// What is known of one store.
 #[derive(Debug, Default)]
@@ -21,6 +21,8 @@ pub(crate) struct Record {
     floors: BTreeMap<Kind, u64>,
     /// What events told about objects that do not say themselves what is wrong.
     told: BTreeMap<(Kind, String), Trouble>,
+    /// What the pods of each Job (by its UID) reported: a pod that has ended may be removed at any time.
+    reports: BTreeMap<String, Details>,
     /// Since when each trouble has been seen without a break.
     suspected: BTreeMap<Suspect, Timestamp>,
     /// A namespace of the store's name that is not ours was found by the last fresh read.
@@ -197,8 +199,18 @@ impl Record {
         changed
     }
 
+    /// Keeps the reports of pods for as long as their Job is there.
+    fn keep_reports(&mut self) {
+        let told = |pod: &PodFact| Some((pod.job_uid.clone()?, pod.report.clone()?));
+        let told: Vec<_> = self.pods().filter(|pod| pod.ended == Some(true)).filter_map(told).collect();
+        let jobs: BTreeSet<&str> = self.facts.values().filter_map(job_uid).collect();
+        self.reports.retain(|job, _| jobs.contains(job.as_str()));
+        self.reports.extend(told);
+    }
+
     /// Stamps new troubles, and forgets those that are over.
     fn suspect(&mut self, now: Timestamp) {
+        self.keep_reports();
         let mute: Vec<_> = self.mutes().into_iter().map(|mute| (mute.kind, mute.name)).collect();
         self.told.retain(|key, _| mute.contains(key));
         let current: Vec<Suspect> = self.troubles().map(suspect_of).collect();
@@ -269,7 +281,9 @@ impl Record {
 
     fn setup(&self, name: &str) -> SetupSeen {
         let pods: Vec<&PodFact> = self.pods().filter(|pod| pod.job.as_deref() == Some(name)).collect();
-        setup::seen(name, self.job(name), &pods)
+        let job = self.job(name);
+        let kept = job.and_then(|job| self.reports.get(&job.uid));
+        setup::seen(name, job, &pods, kept)
     }
 
     fn job(&self, name: &str) -> Option<&JobFact> {
@@ -311,6 +325,13 @@ impl Record {
 fn is_ready(fact: &Fact) -> Option<bool> {
     match fact {
         Fact::Workload(workload) => Some(workload.ready),
+        _ => None,
+    }
+}
+
+fn job_uid(entry: &Entry) -> Option<&str> {
+    match &entry.fact {
+        Fact::Job(job) => Some(&job.uid),
         _ => None,
     }
 }

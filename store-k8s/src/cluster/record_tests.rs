@@ -2,6 +2,7 @@
 
 use pretty_assertions::assert_eq;
 use store_core::lifecycle::FailureCode;
+use store_core::ports::SetupReport;
 
 use super::*;
 use crate::cluster::diagnosis;
@@ -150,6 +151,31 @@ fn a_claim_that_waits_for_its_pod_is_not_asked() {
     told.apply(Kind::Claim, "data-database-0", claim(true), 4, 3);
     told.apply(Kind::Pod, "database-0", pod(&[]), 5, 3);
     assert_eq!(told.0.mutes().len(), 1);
+}
+
+#[test]
+fn a_setup_jobs_report_outlives_its_pod_but_not_its_job() {
+    let job = |uid: &str, complete| {
+        let uid = uid.to_owned();
+        Fact::Job(JobFact { uid, complete, failed: None, failures: 0, mute: false })
+    };
+    let name = store().id.setup_job(1);
+    let details = BTreeMap::from([("publishable_api_key".to_owned(), "pk_1".to_owned())]);
+    let done = Fact::Pod(PodFact {
+        job: Some(name.clone()),
+        job_uid: Some("first".into()),
+        ended: Some(true),
+        report: Some(details.clone()),
+        ..PodFact::default()
+    });
+    let mut told = Told::default();
+    told.apply(Kind::Job, &name, job("first", false), 1, 0);
+    told.apply(Kind::Pod, "setup-1", done, 2, 1);
+    told.0.remove(Kind::Pod, "setup-1", 3, at(2));
+    told.apply(Kind::Job, &name, job("first", true), 4, 3);
+    assert_eq!(told.seen().setup, SetupSeen::Succeeded(SetupReport { details }));
+    told.apply(Kind::Job, &name, job("second", true), 5, 4);
+    assert!(matches!(told.seen().setup, SetupSeen::Failed(_)), "{:?}", told.seen().setup);
 }
 
 #[test]

@@ -10,6 +10,9 @@ use store_core::ports::{SetupReport, SetupSeen};
 use super::error::shorten;
 use super::facts::{JobFact, LastWords, PodFact};
 
+/// What a setup job reports.
+pub(crate) type Details = BTreeMap<String, String>;
+
 /// The init container that fills the database.
 const SETUP: &str = "setup";
 /// The container that looks at the shop and reports.
@@ -28,7 +31,7 @@ pub(crate) fn is_initialised(pod: &Pod) -> bool {
 }
 
 /// The details that the job's last container left as its termination message: one line of JSON.
-pub(crate) fn report(pod: &Pod) -> Option<BTreeMap<String, String>> {
+pub(crate) fn report(pod: &Pod) -> Option<Details> {
     let statuses = pod.status.iter().flat_map(|status| status.container_statuses.iter().flatten());
     let message = ended(statuses, VERIFY).filter(|end| end.exit_code == 0)?.message.clone()?;
     let report: Report = message.lines().rev().find_map(|line| serde_json::from_str(line).ok())?;
@@ -68,8 +71,9 @@ fn words(container: &str, end: &ContainerStateTerminated) -> String {
     }
 }
 
-/// How far the job of one attempt is. `pods` are those of this job.
-pub(crate) fn seen(name: &str, job: Option<&JobFact>, pods: &[&PodFact]) -> SetupSeen {
+/// How far the job of one attempt is. `pods` are those of this job, and `kept` is what one of them reported that may
+/// be gone.
+pub(crate) fn seen(name: &str, job: Option<&JobFact>, pods: &[&PodFact], kept: Option<&Details>) -> SetupSeen {
     let Some(job) = job else { return SetupSeen::Absent };
     if let Some((reason, message)) = &job.failed {
         return SetupSeen::Failed(failure(name, job, reason, message, pods));
@@ -77,10 +81,25 @@ pub(crate) fn seen(name: &str, job: Option<&JobFact>, pods: &[&PodFact]) -> Setu
     // Job and pods are watched apart: the job's end may be known before its pod's.
     let all_pods_ended = pods.iter().all(|pod| pod.ended.is_some());
     if job.complete && all_pods_ended {
-        let details = pods.iter().filter(|pod| pod.ended == Some(true)).find_map(|pod| pod.report.clone());
-        return SetupSeen::Succeeded(SetupReport { details: details.unwrap_or_default() });
+        let succeeded = || pods.iter().filter(|pod| pod.ended == Some(true));
+        let details = succeeded().find_map(|pod| pod.report.as_ref()).or(kept);
+        if details.is_none() && succeeded().next().is_none() {
+            return SetupSeen::Failed(report_gone(name));
+        }
+        return SetupSeen::Succeeded(SetupReport { details: details.cloned().unwrap_or_default() });
     }
     if job.complete || pods.iter().any(|pod| pod.initialised) { SetupSeen::Initialised } else { SetupSeen::Waiting }
+}
+
+/// Without its report the shop would be READY but lack what it tells for ever; another attempt's job tells it again,
+/// and finds the shop's data as it is.
+fn report_gone(name: &str) -> Failure {
+    Failure::new(
+        FailureCode::SetupFailed,
+        "Setup job did not complete: its report is gone",
+        "Its pod was removed before it was read; retry the store, what is in its database stays",
+    )
+    .blaming(ObjectRef::new("Job", name))
 }
 
 fn failure(name: &str, job: &JobFact, reason: &str, message: &str, pods: &[&PodFact]) -> Failure {

@@ -71,10 +71,16 @@ fn succeeded(key: &str) -> SetupSeen {
 #[case::the_pods_end_is_not_known_yet(
     Some(complete()), vec![pod("Running", ended(0, ""), running())], SetupSeen::Initialised
 )]
-#[case::the_pod_is_gone(Some(complete()), vec![], succeeded(""))]
+#[case::done_without_a_report(
+    Some(complete()), vec![pod("Succeeded", ended(0, ""), ended(0, ""))], succeeded("")
+)]
+#[case::pod_and_report_are_gone(Some(complete()), vec![], SetupSeen::Failed(report_gone("j")))]
+#[case::only_a_failed_try_is_left(
+    Some(complete()), vec![pod("Failed", ended(1, "no"), json!({}))], SetupSeen::Failed(report_gone("j"))
+)]
 fn seen_as(#[case] job: Option<JobFact>, #[case] pods: Vec<PodFact>, #[case] expected: SetupSeen) {
     let pods: Vec<_> = pods.iter().collect();
-    assert_eq!(seen("j", job.as_ref(), &pods), expected);
+    assert_eq!(seen("j", job.as_ref(), &pods, None), expected);
 }
 
 #[rstest]
@@ -95,7 +101,7 @@ fn giving_up_is_quoted(#[case] reason: &str, #[case] words: &str, #[case] expect
     let failed = json!({"type": "Failed", "status": "True", "reason": reason, "message": "Kubernetes' own"});
     let job = job(json!({"failed": 2, "conditions": [failed]}));
     let pods = [pod("Failed", ended(1, words), json!({}))];
-    let SetupSeen::Failed(failure) = seen("j", Some(&job), &[&pods[0]]) else { panic!() };
+    let SetupSeen::Failed(failure) = seen("j", Some(&job), &[&pods[0]], None) else { panic!() };
     let reason = failure.reason();
     assert!(reason.starts_with(&format!("Setup job did not complete: {expected} [Job j]. ")), "{reason}");
 }
@@ -103,6 +109,16 @@ fn giving_up_is_quoted(#[case] reason: &str, #[case] words: &str, #[case] expect
 #[test]
 fn without_a_pod_kubernetes_itself_is_quoted() {
     let failed = json!({"type": "Failed", "status": "True", "reason": "DeadlineExceeded", "message": "was too long"});
-    let SetupSeen::Failed(failure) = seen("j", Some(&job(json!({"conditions": [failed]}))), &[]) else { panic!() };
+    let SetupSeen::Failed(failure) = seen("j", Some(&job(json!({"conditions": [failed]}))), &[], None) else {
+        panic!()
+    };
     assert_eq!(failure.event.as_deref(), Some("was too long"));
+}
+
+#[test]
+fn a_report_that_was_kept_counts_when_the_pod_is_gone() {
+    let kept = Details::from([("publishable_api_key".to_owned(), "pk_1".to_owned())]);
+    assert_eq!(seen("j", Some(&complete()), &[], Some(&kept)), succeeded("pk_1"));
+    // But it ends nothing by itself.
+    assert_eq!(seen("j", Some(&job(json!({"active": 1}))), &[], Some(&kept)), SetupSeen::Waiting);
 }
