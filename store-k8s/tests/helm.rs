@@ -11,7 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rstest::rstest;
 use store_core::lifecycle::{Desired, Gates, Intent, Progress, Provisioning, Store};
-use store_core::ports::{ActionContext, Clock, Deployer as _, ErrorClass};
+use store_core::ports::{ActionContext, ActionInFlight, ActionKind, Clock, Deployer as _, ErrorClass, StopOutcome};
 use store_core::store::{AdminEmail, AdminUsername, Engine, Plan, PublicUrlTemplate, StoreId, StoreName};
 use store_k8s::{ChartSource, Cluster, ClusterConfig, HelmConfig, HelmDeployer, HelmVersion};
 use tokio_util::sync::CancellationToken;
@@ -119,6 +119,26 @@ async fn helm_is_given_what_it_needs_and_nothing_else() {
         assert!(environment.lines().any(|line| line == expected), "{expected} in {environment}");
     }
     assert!(environment.contains(&format!("KUBECONFIG={kubeconfig}")));
+}
+
+#[tokio::test]
+async fn processes_are_looked_for_only_where_they_can_be_seen() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = config("helm-recording", &directory.path().join("state"));
+    let deployer = HelmDeployer::new(cluster(directory.path()).await, config, Uuid::nil()).await.unwrap();
+    let (host, boot_id) = deployer.host();
+    let namespace = std::fs::read_link("/proc/self/ns/pid").unwrap().to_str().unwrap().to_owned();
+    let inode = namespace.trim_start_matches("pid:[").trim_end_matches(']');
+    let elsewhere = host.replace(inode, "1");
+    let stop = async |host: &str| {
+        let (kind, host, boot_id) = (ActionKind::Install, host.to_owned(), boot_id.clone());
+        let hard_deadline = Timestamp::UNIX_EPOCH;
+        let action = ActionInFlight { id: Uuid::from_u128(9), kind, epoch: 1, hard_deadline, host, boot_id };
+        deployer.stop(&action).await.unwrap()
+    };
+    assert_eq!(stop(&host).await, StopOutcome::Ended);
+    assert_ne!(elsewhere, host);
+    assert_eq!(stop(&elsewhere).await, StopOutcome::MayStillRun);
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ use super::args::{Invocation, Operation, arguments};
 use super::chart::{Chart, ChartError, ChartSource, Digests};
 use super::environment::{self, Environment};
 use super::run::{End, Ended, run};
-use super::spawn::{Program, Spawner, host};
+use super::spawn::{Program, Spawner, host, is_here};
 use super::version::{self, HelmVersion, HelmVersionError};
 use super::{classify, stop, values};
 use crate::cluster::connect::Cluster;
@@ -200,7 +200,7 @@ impl Deployer for HelmDeployer {
     }
 
     async fn stop(&self, action: &ActionInFlight) -> Result<StopOutcome, PortError> {
-        if (action.host.clone(), action.boot_id.clone()) == host() {
+        if is_here(&(action.host.clone(), action.boot_id.clone())) {
             stop::end_action(action.id).await
         } else {
             Ok(StopOutcome::MayStillRun)

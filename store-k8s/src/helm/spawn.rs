@@ -146,12 +146,28 @@ impl Drop for Running {
     }
 }
 
-/// This host's name and boot id: processes of ours can be found again only where both are the same.
+/// What cannot be read about this host.
+const UNKNOWN: &str = "unknown";
+
+/// Where processes of ours can be found again: the host's name, process namespace and user, and its boot id. In
+/// another namespace none of them is in sight, and another user may not read their environment.
 pub(crate) fn host() -> (String, String) {
     let read = |path: &str| std::fs::read_to_string(Path::new(path)).map(|text| text.trim().to_owned());
-    let unknown = || "unknown".to_owned();
-    (
-        read("/proc/sys/kernel/hostname").unwrap_or_else(|_| unknown()),
-        read("/proc/sys/kernel/random/boot_id").unwrap_or_else(|_| unknown()),
-    )
+    let unknown = || UNKNOWN.to_owned();
+    let name = read("/proc/sys/kernel/hostname").unwrap_or_else(|_| unknown());
+    let user = rustix::process::geteuid().as_raw();
+    let boot_id = read("/proc/sys/kernel/random/boot_id").unwrap_or_else(|_| unknown());
+    (format!("{name}/{}/{user}", process_namespace().unwrap_or_else(unknown)), boot_id)
+}
+
+/// Whether processes of `host` are in sight here: it is this one, and nothing about it is guessed.
+pub(crate) fn is_here(host: &(String, String)) -> bool {
+    let is_known = host.1 != UNKNOWN && !host.0.split('/').any(|part| part == UNKNOWN);
+    is_known && *host == self::host()
+}
+
+/// The inode of our process namespace, from a link such as `pid:[4026531836]`.
+fn process_namespace() -> Option<String> {
+    let link = std::fs::read_link("/proc/self/ns/pid").ok()?;
+    Some(link.to_str()?.chars().filter(char::is_ascii_digit).collect())
 }

@@ -34,7 +34,8 @@ pub(crate) async fn end_action(action: Uuid) -> Result<StopOutcome, PortError> {
     }
 }
 
-/// Processes whose environment has this action's mark. Only those that we may read; zombies have no environment.
+/// Processes whose environment has this action's mark; zombies have no environment. One whose environment we may not
+/// read is none of ours: Helm runs as our own user, which is part of what [`host`](super::spawn::host) records.
 fn processes_of(action: Uuid) -> io::Result<Vec<Pid>> {
     let mark = format!("{ACTION}={action}");
     let own = rustix::process::getpid();
