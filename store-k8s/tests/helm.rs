@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use rstest::rstest;
@@ -139,6 +139,20 @@ async fn processes_are_looked_for_only_where_they_can_be_seen() {
     assert_eq!(stop(&host).await, StopOutcome::Ended);
     assert_ne!(elsewhere, host);
     assert_eq!(stop(&elsewhere).await, StopOutcome::MayStillRun);
+}
+
+#[tokio::test]
+async fn helm_is_gone_before_its_deadline() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = config("helm-stubborn", &directory.path().join("state"));
+    let deployer = HelmDeployer::new(cluster(directory.path()).await, config, Uuid::nil()).await.unwrap();
+    let (id, deadline) = (Uuid::from_u128(5), Duration::from_secs(6));
+    let context = ActionContext { id, epoch: 1, deadline, cancel: CancellationToken::new() };
+    let begun = Instant::now();
+    let error = deployer.uninstall(&store(), &context).await.unwrap_err();
+    assert!(begun.elapsed() < deadline, "{:?}", begun.elapsed());
+    assert_eq!(error.class(), ErrorClass::Transient);
+    assert!(error.to_string().ends_with("Helm did not end within 4 s and was stopped"), "{error}");
 }
 
 #[tokio::test]

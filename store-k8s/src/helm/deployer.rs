@@ -25,6 +25,8 @@ use super::{classify, stop, values};
 use crate::cluster::connect::Cluster;
 use crate::cluster::{namespace, secret};
 
+/// Covers writing the action down, starting the process, and its end after SIGKILL.
+const MARGIN: Duration = Duration::from_secs(10);
 const VERSION_DEADLINE: Duration = Duration::from_secs(10);
 
 /// How Helm is run. The environment is the program's, handed in by it.
@@ -108,6 +110,7 @@ impl HelmDeployer {
     }
 
     async fn helm(&self, operation: Operation, store: &Store, context: &ActionContext) -> Result<(), PortError> {
+        let (begun, allowed) = (Instant::now(), allowed(context.deadline));
         let release = store.id.release();
         let doing = format!("{} {release}", words(operation));
         if needs_chart(operation) {
@@ -129,12 +132,12 @@ impl HelmDeployer {
             directory: self.directory.clone(),
         };
         let input = if needs_chart(operation) { values::document(self.installation, store) } else { Vec::new() };
-        let begun = Instant::now();
-        let ended = run(&self.spawner, program, input, context.deadline, &context.cancel).await.map_err(|cause| {
+        let remaining = allowed.saturating_sub(begun.elapsed());
+        let ended = run(&self.spawner, program, input, remaining, &context.cancel).await.map_err(|cause| {
             PortError::transient(format!("cannot {doing}: Helm cannot be run ({cause})")).because(cause)
         })?;
         tracing::debug!(store = %store.id, ?operation, elapsed = ?begun.elapsed(), end = ?ended.end, "helm ended");
-        judge(&doing, &ended, context.deadline)
+        judge(&doing, &ended, allowed)
     }
 
     /// Does something through the API, until the action's deadline or its cancellation.
@@ -240,12 +243,18 @@ async fn detect(
     }
 }
 
-fn judge(doing: &str, ended: &Ended, deadline: Duration) -> Result<(), PortError> {
+/// How long Helm may take. The deadline that others rely on was written down before we were called, so the process,
+/// killed if need be, has to be gone some time before ours.
+fn allowed(deadline: Duration) -> Duration {
+    deadline - MARGIN.min(deadline / 3)
+}
+
+fn judge(doing: &str, ended: &Ended, allowed: Duration) -> Result<(), PortError> {
     match ended.end {
         End::Exited(status) if status.success() => Ok(()),
         End::Exited(_) => Err(classify::classify(doing, &ended.stderr)),
         End::TimedOut => {
-            let seconds = deadline.as_secs();
+            let seconds = allowed.as_secs();
             Err(PortError::transient(format!("cannot {doing}: Helm did not end within {seconds} s and was stopped")))
         }
         End::Cancelled => Err(cancelled(doing)),
