@@ -95,7 +95,7 @@ async fn a_credential_plugin_is_run_again_when_its_token_was_refused() {
 /// Everything that a log may show of an error: it, its whole chain, and their debug output.
 fn everything_said(error: &PortError) -> String {
     let chain = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
-    chain.map(|error| format!("{error}\n{error:?}\n")).collect()
+    chain.map(|error| format!("{error} {error:?}")).collect::<Vec<_>>().join("\n")
 }
 
 /// Runs once with a token that is over at once, so that the next request runs it again.

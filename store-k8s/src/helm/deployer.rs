@@ -246,7 +246,7 @@ async fn detect(
 /// How long Helm may take. The deadline that others rely on was written down before we were called, so the process,
 /// killed if need be, has to be gone some time before ours.
 fn allowed(deadline: Duration) -> Duration {
-    deadline - MARGIN.min(deadline / 3)
+    deadline.saturating_sub(MARGIN.min(deadline / 3))
 }
 
 fn judge(doing: &str, ended: &Ended, allowed: Duration) -> Result<(), PortError> {
