@@ -7,43 +7,49 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde_json::Value;
 
 /// Helm uses the same account; it tells itself by its user agent.
 const HELM: &str = "Helm/";
 
 /// A place in the log.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Mark {
-    file: PathBuf,
+    path: PathBuf,
+    /// Stays the same file when the log is rotated away under it.
+    rest: File,
     inode: u64,
-    position: u64,
 }
 
 impl Mark {
     /// The end of the log as it is now.
-    pub(super) fn now(file: &Path) -> Result<Self> {
-        let metadata = file.metadata().with_context(|| format!("cannot read {}", file.display()))?;
-        Ok(Self { file: file.to_owned(), inode: metadata.ino(), position: metadata.len() })
+    pub(super) fn now(path: &Path) -> Result<Self> {
+        let mut rest = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+        rest.seek(SeekFrom::End(0))?;
+        let inode = rest.metadata()?.ino();
+        Ok(Self { path: path.to_owned(), rest, inode })
     }
 
     /// The account's requests since this place that were not Helm's.
-    pub(super) fn requests_of(&self, user: &str) -> Result<Vec<String>> {
-        let mut file = File::open(&self.file)?;
-        let metadata = file.metadata()?;
-        if metadata.ino() != self.inode || metadata.len() < self.position {
-            bail!("the audit log was rotated meanwhile: measure again");
-        }
-        file.seek(SeekFrom::Start(self.position))?;
-        let mut requests = Vec::new();
-        for line in BufReader::new(file).lines() {
-            // The last line may still be written.
-            let Ok(entry) = serde_json::from_str::<Value>(&line?) else { continue };
-            requests.extend(request_of(&entry, user));
+    pub(super) fn requests_of(self, user: &str) -> Result<Vec<String>> {
+        let mut requests = read(self.rest, user)?;
+        let current = File::open(&self.path)?;
+        if current.metadata()?.ino() != self.inode {
+            requests.extend(read(current, user)?);
         }
         Ok(requests)
     }
+}
+
+fn read(file: File, user: &str) -> Result<Vec<String>> {
+    let mut requests = Vec::new();
+    for line in BufReader::new(file).lines() {
+        // The last line may still be written.
+        let Ok(entry) = serde_json::from_str::<Value>(&line?) else { continue };
+        requests.extend(request_of(&entry, user));
+    }
+    Ok(requests)
 }
 
 fn request_of(entry: &Value, user: &str) -> Option<String> {
@@ -56,21 +62,27 @@ fn request_of(entry: &Value, user: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
+    use std::{fs, io::Write};
 
     use super::*;
 
     #[test]
-    fn only_the_accounts_own_requests_after_the_mark_count() {
-        let mut log = tempfile::NamedTempFile::new().unwrap();
-        let line = |user: &str, agent: &str| {
-            format!(r#"{{"verb":"list","requestURI":"/x","userAgent":"{agent}","user":{{"username":"{user}"}}}}"#)
+    fn only_the_accounts_own_requests_after_the_mark_count_also_across_a_rotation() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("audit.log");
+        let line = |user: &str, agent: &str, path: &str| {
+            format!(r#"{{"verb":"list","requestURI":"{path}","userAgent":"{agent}","user":{{"username":"{user}"}}}}"#)
         };
-        writeln!(log, "{}", line("us", "")).unwrap();
-        let mark = Mark::now(log.path()).unwrap();
-        for text in [line("us", ""), line("us", "Helm/4.3.1"), line("other", ""), r#"{"verb":"cut"#.to_owned()] {
+        let mut log = File::create(&path).unwrap();
+        writeln!(log, "{}", line("us", "", "/before")).unwrap();
+        let mark = Mark::now(&path).unwrap();
+        for text in [line("us", "", "/x"), line("us", "Helm/4.3.1", "/helm"), line("other", "", "/other")] {
             writeln!(log, "{text}").unwrap();
         }
-        assert_eq!(mark.requests_of("us").unwrap(), ["list /x"]);
+        fs::rename(&path, directory.path().join("audit-2000.log")).unwrap();
+        let mut log = File::create(&path).unwrap();
+        writeln!(log, "{}", line("us", "", "/y")).unwrap();
+        write!(log, "{}", r#"{"verb":"cut"#).unwrap();
+        assert_eq!(mark.requests_of("us").unwrap(), ["list /x", "list /y"]);
     }
 }
