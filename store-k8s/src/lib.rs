@@ -45,6 +45,11 @@
 //! and everything that begins with `AWS_`, `GOOGLE_`, `CLOUDSDK_`, `AZURE_`, `AAD_`, `OCI_`, `DIGITALOCEAN_`,
 //! `ALIBABA_CLOUD_` or `OS_`; [`HelmConfig::passthrough`] adds to that. `KUBECONFIG` is what was resolved at start. A
 //! plugin that the client itself runs gets our whole environment, as with every Kubernetes client.
+//!
+//! # Logs
+//! What this library says of a credential plugin is its program and how it ended. The client's own targets
+//! (`kube_client`, `kube_runtime`) print errors whole at level `debug`, and with them what a plugin printed: a program
+//! that lets people choose a filter holds these two at `info`.
 
 mod cluster;
 pub mod credentials;
