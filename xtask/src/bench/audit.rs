@@ -82,7 +82,7 @@ mod tests {
         fs::rename(&path, directory.path().join("audit-2000.log")).unwrap();
         let mut log = File::create(&path).unwrap();
         writeln!(log, "{}", line("us", "", "/y")).unwrap();
-        write!(log, "{}", r#"{"verb":"cut"#).unwrap();
+        log.write_all(br#"{"verb":"cut"#).unwrap();
         assert_eq!(mark.requests_of("us").unwrap(), ["list /x", "list /y"]);
     }
 }

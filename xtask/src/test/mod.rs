@@ -44,6 +44,9 @@ pub(crate) struct TestArgs {
     /// Name the parts and what they do
     #[arg(long)]
     list: bool,
+    /// Which tests to run, in the parts `adapters` and `shop`, as cargo's test programs understand it
+    #[arg(last = true, value_name = "FILTER")]
+    filter: Vec<String>,
 }
 
 /// Runs the command; the exit code says whether everything passed.
@@ -63,7 +66,7 @@ pub(crate) fn run(args: &TestArgs) -> Result<ExitCode> {
     let selected = select(&args.only, &args.skip);
     let clock = Stopwatch::start();
     install(&selected)?;
-    let mut session = Session::begin(&selected)?;
+    let mut session = Session::begin(&selected, &args.filter)?;
     let mut rows = run_parts(&selected, &mut session, clock);
     session.end();
     forgive(&mut rows, &session);

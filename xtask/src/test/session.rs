@@ -31,17 +31,28 @@ pub(crate) struct Session {
     cluster: Option<Cluster>,
     programs: Option<Vec<TestProgram>>,
     run: BTreeSet<String>,
+    /// Given to the test programs of the cluster's parts.
+    pub(crate) filter: Vec<String>,
 }
 
 impl Session {
     /// Begins a run; what takes long and needs little of the processor starts at once, in the background.
-    pub(crate) fn begin(selected: &[&Part]) -> Result<Self> {
+    pub(crate) fn begin(selected: &[&Part], filter: &[String]) -> Result<Self> {
         let config = cluster::Config::new(None)?;
         let cluster_ran_before = cluster::running(&config)?.is_some();
         let wants_cluster = selected.iter().any(|part| part.name == "cluster");
         let background = if wants_cluster { Some(Background::start()?) } else { None };
         let (mark, run) = (Mark::new(), BTreeSet::new());
-        Ok(Self { mark, background, config, cluster_ran_before, cluster: None, programs: None, run })
+        Ok(Self {
+            mark,
+            background,
+            config,
+            cluster_ran_before,
+            cluster: None,
+            programs: None,
+            run,
+            filter: filter.to_vec(),
+        })
     }
 
     /// Runs one part within its deadline and ends what it left behind.

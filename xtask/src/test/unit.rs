@@ -53,9 +53,10 @@ pub(crate) fn run_ignored(
     deadline: Instant,
 ) -> Result<Outcome> {
     let programs = session.test_programs(package, deadline)?;
+    let filter = session.filter.clone();
     let commands = programs.into_iter().map(|program| {
         let mut command = Command::new(&program.executable);
-        command.args(["--ignored"]).args(arguments).current_dir(&program.directory);
+        command.arg("--ignored").args(arguments).args(&filter).current_dir(&program.directory);
         command.env("CARGO_MANIFEST_DIR", &program.directory).envs(environment.iter().copied());
         (program.label, command)
     });
