@@ -41,11 +41,21 @@ pub(super) struct Turn<'a> {
     is_alone: bool,
     /// The Secret was seen: nothing needs the sealed password any more.
     has_secret: bool,
+    /// There is more to remove than was written down.
+    has_new_evidence: bool,
 }
 
 /// Takes a turn with a claimed store. Never fails: what goes wrong is logged and tried again later.
 pub(super) async fn attend(core: &Core, claimed: Claimed, stop: &Stop, is_alone: bool) {
-    let mut turn = Turn { core, claim: claimed.claim, store: claimed.store, stop, is_alone, has_secret: false };
+    let mut turn = Turn {
+        core,
+        claim: claimed.claim,
+        store: claimed.store,
+        stop,
+        is_alone,
+        has_secret: false,
+        has_new_evidence: false,
+    };
     let wake_up = match turn.run(claimed.in_flight).await {
         Ok(Next::Lost) => return,
         Ok(Next::Sleep(wake_up)) => wake_up,
@@ -224,6 +234,7 @@ impl Turn<'_> {
         let recorded = &mut deleting.evidence.volumes;
         for VolumeSeen { name, claim, fate } in &seen.volumes {
             if !recorded.iter().any(|volume| volume.name == *name) {
+                self.has_new_evidence = true;
                 recorded.push(RemovedVolume { name: name.clone(), claim: claim.clone(), fate: *fate });
             }
         }
@@ -257,8 +268,8 @@ impl Turn<'_> {
         if self.core.take_dirty(&self.store.id) {
             return Ok(Next::Again);
         }
-        if matches!(self.store.progress, Progress::Provisioning(_)) {
-            self.debit(self.longest_gap());
+        self.debit(self.longest_gap());
+        if matches!(self.store.progress, Progress::Provisioning(_)) || std::mem::take(&mut self.has_new_evidence) {
             if let next @ (Next::Lost | Next::Sleep(_)) = self.record(self.update(Vec::new())).await? {
                 return Ok(next);
             }
@@ -424,13 +435,18 @@ enum Looked {
 }
 
 /// Whether a decision must be taken again on a fresh read: everything that acts or settles; and waiting for anything
-/// that is not watched, which is a release that is not deployed and the last of a teardown.
+/// that is not watched, which is a release that is not deployed, a volume that was bound since the teardown began, and
+/// the last of a teardown.
 fn wants_fresh(store: &Store, seen: &Observation, action: &Action) -> bool {
     match (action, &store.progress) {
         (Action::Rest | Action::Admit | Action::Record(Change::BeginAttempt(_)), _) => false,
         (Action::Look | Action::Do(_) | Action::Record(_), _) => true,
         (Action::Wait(_), Progress::Provisioning(_)) => !matches!(seen.release, ReleaseSeen::Deployed { .. }),
-        (Action::Wait(_), Progress::Deleting(_)) => !matches!(seen.namespace, NamespaceSeen::Terminating { .. }),
+        (Action::Wait(_), Progress::Deleting(deleting)) => {
+            let recorded = &deleting.evidence.volumes;
+            let is_known = |volume: &VolumeSeen| recorded.iter().any(|known| known.name == volume.name);
+            !matches!(seen.namespace, NamespaceSeen::Terminating { .. }) || !seen.volumes.iter().all(is_known)
+        }
         (Action::Wait(_), _) => false,
     }
 }

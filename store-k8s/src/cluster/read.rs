@@ -60,11 +60,11 @@ pub(crate) async fn observe(cluster: &Cluster, records: &Records, store: &Store)
         records.update(&store.id, |record| record.tell(&mute, trouble, now));
     }
     Ok(records.update(&store.id, |record| {
-        record.volumes = volumes;
+        record.volumes.clone_from(&volumes);
         // An empty record is not kept, but what was read counts for this answer.
         (record.credentials, record.release) = (credentials, release);
         record.foreign_namespace = foreign_namespace;
-        record.observation(store)
+        Observation { volumes, ..record.observation(store) }
     }))
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use store_core::lifecycle::{Published, Store};
+use store_core::lifecycle::{Published, Store, VolumeFate};
 use store_core::ports::{
     CredentialsSeen, NamespaceSeen, Observation, ReleaseSeen, SetupSeen, Suspicion, VolumeSeen, WorkloadSeen,
 };
@@ -241,10 +241,22 @@ impl Record {
             workloads: self.workloads(),
             setup: self.setup(&store.id.setup_job(store.attempt())),
             leftovers: u32::try_from(leftovers).unwrap_or(u32::MAX),
-            volumes: self.volumes.clone(),
+            volumes: self.volumes(),
             suspicions: self.suspicions(store),
             published: self.published(),
         }
+    }
+
+    /// The volumes that the last fresh read found, and those that claims were bound to since. What becomes of the latter
+    /// only a fresh read can tell; until then they are taken to go with their claims.
+    fn volumes(&self) -> Vec<VolumeSeen> {
+        let mut volumes = self.volumes.clone();
+        for (name, claim) in self.bound_volumes() {
+            if !volumes.iter().any(|volume| volume.name == name) {
+                volumes.push(VolumeSeen { name, claim, fate: VolumeFate::Deleted });
+            }
+        }
+        volumes
     }
 
     /// The names of the volumes that its claims are bound to, with the claim.
