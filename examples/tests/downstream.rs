@@ -146,6 +146,7 @@ async fn the_reconciler_asks_for_a_namespace_before_anything_else() {
     let asked = Arc::new(AtomicUsize::new(0));
     let mut deployer = MockDeployer::new();
     deployer.expect_host().returning(|| ("here".to_owned(), "boot".to_owned()));
+    deployer.expect_provenance().returning(|| None);
     let count = Arc::clone(&asked);
     deployer.expect_ensure_namespace().times(1..).returning(move |_, _| {
         count.fetch_add(1, Ordering::Relaxed);

@@ -116,6 +116,11 @@ pub trait Deployer: Send + Sync {
     /// This host's name and boot id, for the record of actions in flight.
     fn host(&self) -> (String, String);
 
+    /// What an attempt would be made with now, for its record: the digests of chart and values, in words.
+    async fn provenance(&self) -> Option<String> {
+        None
+    }
+
     /// Creates the store's namespace with our labels. One of that name that is not ours is a `Conflict`.
     async fn ensure_namespace(&self, store: &Store, context: &ActionContext) -> Result<(), PortError>;
 

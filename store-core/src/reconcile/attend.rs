@@ -285,10 +285,12 @@ impl Turn<'_> {
             // Whoever frees a place wakes the next in the queue; the timer is only the net.
             return Ok(Next::Sleep(WakeUp::After(self.core.settings.poll_interval * 6)));
         }
+        let provenance = self.core.deployer.provenance().await;
         let Progress::Provisioning(p) = &mut self.store.progress else { return Ok(Next::Again) };
         p.admitted = true;
         p.seen_at = Some(now);
-        let started = EventDraft::new(EventKind::AttemptStarted, format!("attempt {} started", p.attempt));
+        let with = provenance.map(|with| format!(" with {with}")).unwrap_or_default();
+        let started = EventDraft::new(EventKind::AttemptStarted, format!("attempt {} started{with}", p.attempt));
         let mut update = self.update(vec![started]);
         update.gates.advance(1, now);
         self.record(update).await

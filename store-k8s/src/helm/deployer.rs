@@ -163,6 +163,11 @@ impl Deployer for HelmDeployer {
         host()
     }
 
+    async fn provenance(&self) -> Option<String> {
+        let Digests { chart, values } = self.digests().await.ok()?;
+        Some(format!("chart sha256:{chart}, values sha256:{values}"))
+    }
+
     async fn ensure_namespace(&self, store: &Store, context: &ActionContext) -> Result<(), PortError> {
         let work = namespace::ensure(&self.cluster, self.installation, store);
         self.api(context, "create the namespace", work).await
