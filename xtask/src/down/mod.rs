@@ -43,7 +43,10 @@ pub(crate) fn run(args: &DownArgs) -> Result<()> {
 
 fn take_away(record: &Record, removed: &mut Vec<String>) -> Result<()> {
     let directory = up::directory()?;
-    match delete_stores(record, removed) {
+    let config = cluster::Config::new(None)?;
+    let has_stopped = record.is_local() && cluster::running(&config)?.is_none();
+    let deleted = if has_stopped { Ok(()) } else { delete_stores(record, removed) };
+    match deleted {
         Ok(()) => {}
         // The whole cluster goes, and what could not be deleted with it.
         Err(error) if record.is_local() => say(format!("{error:#}; it goes with the cluster")),
@@ -52,12 +55,9 @@ fn take_away(record: &Record, removed: &mut Vec<String>) -> Result<()> {
     if server::stop(&directory)? {
         removed.push("the server".to_owned());
     }
-    if record.is_local() {
-        let config = cluster::Config::new(None)?;
-        if config.state_dir.exists() {
-            cluster::down(&config, true)?;
-            removed.push(format!("the local cluster and its data in {}", config.state_dir.display()));
-        }
+    if record.is_local() && config.state_dir.exists() {
+        cluster::down(&config, true)?;
+        removed.push(format!("the local cluster and its data in {}", config.state_dir.display()));
     }
     remove_directory(&directory, "the server's database, key, logs and the admin's password", removed)
 }
@@ -65,11 +65,10 @@ fn take_away(record: &Record, removed: &mut Vec<String>) -> Result<()> {
 /// Deletes all stores through the server, so that volumes and releases go as they should.
 fn delete_stores(record: &Record, removed: &mut Vec<String>) -> Result<()> {
     let Some(server) = up::serve_again(record)? else {
-        return match record.is_local() {
-            true => Ok(()),
-            false if !server::database(&up::directory()?).exists() => Ok(()),
-            false => bail!("no server runs on {}: run `cargo xtask up --no-demo`, then this again", record.name()),
-        };
+        if record.is_local() || !server::database(&up::directory()?).exists() {
+            return Ok(());
+        }
+        bail!("no server runs on {}: run `cargo xtask up --no-demo`, then this again", record.name());
     };
     let stores = server.api().stores()?;
     for store in &stores {
