@@ -403,6 +403,9 @@ impl Turn<'_> {
         match self.core.repository.record(&self.claim, self.store.intent.generation, &update).await? {
             Recorded::Written(store) => {
                 self.store = store;
+                for event in &update.events {
+                    tracing::info!(store = %self.store.id, name = %self.store.name, kind = %event.kind, "{}", event.message);
+                }
                 if is_news {
                     self.core.notice();
                 }

@@ -14,7 +14,8 @@ use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
 const FILES_MAX: usize = 14;
 /// How many lines wait for a slow disk; more are dropped, so that memory stays bounded.
 const LINES_MAX: usize = 4096;
-const DEFAULT_FILTER: &str = "info";
+/// The client's own words about each failed request say nothing that our one warning does not, but every time.
+const DEFAULT_FILTER: &str = "info,kube_client=off";
 
 /// Keeps the file's writer alive; dropping it writes what is left.
 pub(super) struct Logging {

@@ -107,6 +107,10 @@ pub(crate) fn ensure(launch: &Launch) -> Result<(Server, Change)> {
             let process = Process { pid: record.pid, started: record.started };
             return Ok((Server { process, port: record.port }, Change::Kept));
         }
+        if record.port != launch.port {
+            // Before the running one is stopped for it.
+            port::demand_free(launch.port)?;
+        }
         say("replacing a server of another build or configuration");
         stop(&launch.directory)?;
         change = Change::Replaced;

@@ -52,6 +52,9 @@ pub(super) fn ensure(programs: &Programs, server: Server, directory: &Path) -> R
         Some(store) => wait(server, store)?,
     };
     let text = |key: &str| store[key].as_str().map(str::to_owned).with_context(|| format!("a store without {key}"));
+    if store["status"] == "DELETING" {
+        bail!("the store {NAME} is being deleted; run this again when it is gone");
+    }
     if store["status"] != "READY" {
         let why = store["failure_reason"].as_str().unwrap_or("no reason is given");
         let again = format!("{} --server {} retry {NAME}", programs.cli.display(), api.base());

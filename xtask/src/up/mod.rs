@@ -119,7 +119,7 @@ pub(crate) fn run(args: &UpArgs) -> Result<()> {
     } else {
         Some(timed(&mut times.store, || demo::ensure(&programs, server, &directory))?)
     };
-    summary(&programs, server, demo.as_ref(), surroundings.ingress_port);
+    summary(&programs, server, demo.as_ref(), &surroundings);
     let zero = |text: &str| if text.is_empty() { "0.0".to_owned() } else { text.to_owned() };
     println!(
         "programs_s={} cluster_s={} images_s={} build_s={} server_s={} store_s={} total_s={}",
@@ -236,11 +236,13 @@ fn build(profile: Profile) -> Result<Programs> {
     cargo::programs(profile)
 }
 
-fn summary(programs: &Programs, server: Server, demo: Option<&demo::Demo>, ingress_port: u16) {
+fn summary(programs: &Programs, server: Server, demo: Option<&demo::Demo>, surroundings: &Surroundings) {
+    let ingress_port = surroundings.ingress_port;
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out);
     let api = server.api();
-    let store = format!("{} --server {}", programs.cli.display(), api.base());
+    let environment =
+        format!("export STORE_SERVER={} KUBECONFIG={}", api.base(), Path::new(&surroundings.kubeconfig).display());
     let mut line = |name: &str, value: &str| {
         let _ = writeln!(out, "{name:<16}{value}");
     };
@@ -254,7 +256,8 @@ fn summary(programs: &Programs, server: Server, demo: Option<&demo::Demo>, ingre
         }
     }
     line("API", &format!("{}/api/v1/stores", api.base()));
-    line("command line", &store);
+    line("command line", &programs.cli.display().to_string());
+    line("its settings", &environment);
     line("stop", "cargo xtask down");
 }
 
