@@ -61,6 +61,8 @@ async fn an_order_is_placed_in_a_store_that_was_asked_for_and_survives_its_pods(
 
     let secrets = both_secrets(&kubectl, &first, &second);
     pods_come_back(&api, &kubectl, &first).await;
+    // The cluster's proxies learn a moment later than its API which pod is behind a Service.
+    until("the store answers again", Duration::from_secs(20), || customer.download("/health")).await;
     let kept = customer.order_in_admin(&token, &order).await;
     assert_eq!(kept["display_id"], order.display_id);
     assert_eq!(customer.download(&picture).await.expect("the picture is still there"), PICTURE);

@@ -117,7 +117,7 @@ async fn transient_errors_are_tried_again_and_permanent_ones_fail_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn an_action_that_always_fails_spends_the_budget_and_does_not_fill_the_history() {
-    let world = World::with(|settings| settings.timeout = Duration::from_secs(300));
+    let world = World::with(|settings| settings.timeout = Duration::from_mins(5));
     for _ in 0..500 {
         world.cluster.plan_error(ActionKind::Install, PortError::transient("the webhook does not answer"));
     }
@@ -186,7 +186,7 @@ async fn a_volume_that_is_bound_after_the_teardown_began_is_waited_for_and_told(
 
 #[tokio::test(start_paused = true)]
 async fn after_a_shutdown_nothing_begins_and_what_ran_too_long_is_cut_off() {
-    let world = World::with_slow_helm(Duration::from_secs(60));
+    let world = World::with_slow_helm(Duration::from_mins(1));
     let reconciler = world.start();
     let store = world.create("demo").await;
     while !world.cluster.runs().iter().any(|(_, kind)| *kind == ActionKind::Install) {
@@ -194,7 +194,7 @@ async fn after_a_shutdown_nothing_begins_and_what_ran_too_long_is_cut_off() {
     }
     let runs = world.cluster.runs().len();
     assert!(!reconciler.shutdown(Duration::from_secs(5)).await, "Helm takes longer than the grace period");
-    world.clock.sleep(Duration::from_secs(300)).await;
+    world.clock.sleep(Duration::from_mins(5)).await;
     assert_eq!(world.cluster.runs().len(), runs);
     let _reconciler = world.another("second").start(Scope::All);
     world.until(&store.id, Status::Ready).await;
@@ -216,12 +216,12 @@ async fn a_deletion_stops_an_installation_that_runs() {
 
 #[tokio::test(start_paused = true)]
 async fn time_in_which_the_cluster_is_away_is_not_counted_and_no_store_fails_for_it() {
-    let world = World::with(|settings| settings.timeout = Duration::from_secs(60));
+    let world = World::with(|settings| settings.timeout = Duration::from_mins(1));
     let _reconciler = world.start();
     let store = world.create("demo").await;
     world.until_that(&store.id, |store| store.step == Some(Gate::Database)).await;
     world.cluster.set_reachable(false);
-    world.clock.sleep(Duration::from_secs(600)).await;
+    world.clock.sleep(Duration::from_mins(10)).await;
     let parked = world.get(&store.id).await;
     assert_eq!(parked.status, Status::Provisioning);
     assert!(parked.parked.expect("a reason").contains("cannot be reached"));
@@ -256,7 +256,7 @@ async fn another_cluster_parks_everything_and_nothing_is_touched() {
     let service = world.another("second");
     let _reconciler = service.start(Scope::All);
     service.delete(&by_id(&store.id), None).await.expect("an intent is always accepted");
-    world.clock.sleep(Duration::from_secs(120)).await;
+    world.clock.sleep(Duration::from_mins(2)).await;
     let parked = service.get(&by_id(&store.id)).await.expect("reads go on");
     assert_eq!(parked.status, Status::Deleting);
     assert!(parked.parked.expect("a reason").contains("another-cluster"));

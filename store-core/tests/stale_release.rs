@@ -83,5 +83,5 @@ async fn an_installed_release_is_seen_although_no_watch_tells_of_it() {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), ready).await.expect("READY within a minute");
+    tokio::time::timeout(Duration::from_mins(1), ready).await.expect("READY within a minute");
 }

@@ -16,7 +16,7 @@ use crate::ports::{
 /// A turn that does this much without having to wait is cut, so that a fault in a decision cannot spin for ever.
 const STEPS_MAX: usize = 50;
 /// When a tombstone is looked at once more.
-const SECOND_LOOK_AFTER: Duration = Duration::from_secs(60);
+const SECOND_LOOK_AFTER: Duration = Duration::from_mins(1);
 
 /// One look takes at most this long, however many reads it is made of.
 const LOOK_DEADLINE: Duration = Duration::from_secs(30);
@@ -269,10 +269,11 @@ impl Turn<'_> {
             return Ok(Next::Again);
         }
         self.debit(self.longest_gap());
-        if matches!(self.store.progress, Progress::Provisioning(_)) || std::mem::take(&mut self.has_new_evidence) {
-            if let next @ (Next::Lost | Next::Sleep(_)) = self.record(self.update(Vec::new())).await? {
-                return Ok(next);
-            }
+        let has_news = std::mem::take(&mut self.has_new_evidence);
+        if (has_news || matches!(self.store.progress, Progress::Provisioning(_)))
+            && let next @ (Next::Lost | Next::Sleep(_)) = self.record(self.update(Vec::new())).await?
+        {
+            return Ok(next);
         }
         Ok(Next::Sleep(WakeUp::After(how_long)))
     }
@@ -431,6 +432,7 @@ impl Turn<'_> {
 }
 
 /// What came of a look.
+#[expect(clippy::large_enum_variant, reason = "short-lived, and nearly always the large one")]
 enum Looked {
     Seen(Observation, Action),
     /// The claim is lost, or something else is wanted meanwhile.

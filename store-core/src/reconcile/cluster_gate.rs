@@ -100,7 +100,10 @@ pub(super) async fn keep_checking(
         match checked {
             Ok(seen) => publish(&state, seen),
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "cannot compare the cluster with the database")
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "cannot compare the cluster with the database"
+                );
             }
         }
         let pause = if state.borrow().is_open() { CHECK_EVERY } else { CHECK_EVERY_WHILE_CLOSED };
@@ -116,9 +119,10 @@ fn publish(state: &watch::Sender<ClusterState>, seen: ClusterState) {
         if *known == seen {
             return false;
         }
-        match seen.parked_reason() {
-            Some(reason) => tracing::warn!(reason, "all work is parked"),
-            None => tracing::info!("the cluster is in sight"),
+        if let Some(reason) = seen.parked_reason() {
+            tracing::warn!(reason, "all work is parked");
+        } else {
+            tracing::info!("the cluster is in sight");
         }
         *known = seen;
         true

@@ -25,7 +25,7 @@ impl ReconcilerSettings {
     pub fn new(owner: impl Into<String>) -> Self {
         Self {
             owner: owner.into(),
-            timeout: Duration::from_secs(600),
+            timeout: Duration::from_mins(10),
             poll_interval: Duration::from_secs(5),
             max_workers: 5,
             max_in_progress: 50,

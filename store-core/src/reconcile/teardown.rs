@@ -10,7 +10,7 @@ use crate::lifecycle::{Blocker, Deleted, Deleting, Progress, RemovedVolume, Stor
 use crate::ports::{NamespaceSeen, Observation, ReleaseSeen};
 
 /// After this long a teardown says what it waits for.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Volumes are not watched, so while only they are left they are asked for this often.
 const VOLUME_POLL: Duration = Duration::from_secs(1);
 
@@ -69,7 +69,7 @@ fn volumes(deleting: &Deleting, seen: &Observation, limits: &Limits<'_>) -> Acti
     };
     match held_up(deleting, Some(blocker), limits) {
         Action::Wait(_) => Action::Wait(VOLUME_POLL),
-        blocked => blocked,
+        told => told,
     }
 }
 

@@ -176,7 +176,7 @@ impl FakeCluster {
         let wait = self.timings.namespace_delete;
         self.state()
             .namespaces
-            .retain(|_, namespace| !namespace.going_since.is_some_and(|since| elapsed(since, now) >= wait));
+            .retain(|_, namespace| namespace.going_since.is_none_or(|since| elapsed(since, now) < wait));
     }
 
     fn begin(&self, store: &Store, kind: ActionKind) -> Result<(), PortError> {

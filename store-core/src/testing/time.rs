@@ -39,7 +39,7 @@ impl Clock for TestClock {
     }
 }
 
-/// The same numbers for the same seed (SplitMix64, Steele et al. 2014). For tests only.
+/// The same numbers for the same seed (`SplitMix64`, Steele et al. 2014). For tests only.
 #[derive(Debug)]
 pub struct SeededEntropy(Mutex<u64>);
 

@@ -16,7 +16,7 @@ use store_core::ports::{
 };
 use store_core::store::{AdminEmail, AdminUsername, Component, Engine, Plan, PublicUrlTemplate, StoreId, StoreName};
 
-pub const TIMEOUT: Duration = Duration::from_secs(600);
+pub const TIMEOUT: Duration = Duration::from_mins(10);
 pub const POLL: Duration = Duration::from_secs(5);
 
 pub fn now() -> Timestamp {

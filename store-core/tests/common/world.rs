@@ -61,7 +61,7 @@ impl World {
     pub fn another(&self, owner: &str) -> StoreService {
         self.cluster.forget_reads();
         let mut settings = self.settings.clone();
-        settings.reconciler.owner = owner.to_owned();
+        owner.clone_into(&mut settings.reconciler.owner);
         StoreService::new(self.parts.clone(), settings)
     }
 
@@ -83,7 +83,7 @@ impl World {
     }
 
     pub async fn until_that(&self, id: &str, holds: impl Fn(&StoreDocument) -> bool) -> StoreDocument {
-        let deadline = self.clock.now() + Duration::from_secs(3600);
+        let deadline = self.clock.now() + Duration::from_hours(1);
         loop {
             let store = self.get(id).await;
             if holds(&store) {

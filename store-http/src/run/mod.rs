@@ -141,6 +141,7 @@ async fn work(platform: &Platform, first: Start, role: &watch::Sender<Role>, sto
             Ok(Start::Working(work)) => {
                 drop(watching);
                 role.send_replace(Role::Working);
+                tracing::info!("this process works on the stores of the database");
                 stop.cancelled().await;
                 return drain(work).await;
             }

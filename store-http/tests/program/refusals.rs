@@ -99,7 +99,7 @@ fn help_and_version_end_with_0() {
 #[case::chart_missing("HELM_CHART_PATH", "nowhere", "HELM_CHART_PATH: ")]
 #[case::values_missing("HELM_VALUES_FILE", "nowhere.yaml", "nowhere.yaml")]
 #[case::kubeconfig_missing("KUBECONFIG", "/nowhere/config", "the kubeconfig /nowhere/config cannot be read")]
-#[case::kubeconfig_malformed("kubeconfig", "{ this is: [not yaml", "kubeconfig cannot be read")]
+#[case::kubeconfig_malformed("kubeconfig", "{ this is: [not yaml", "kubeconfig is malformed near line 1")]
 #[case::context_unknown("KUBE_CONTEXT", "elsewhere", "has no context \"elsewhere\"; it has: nowhere")]
 #[case::database_not_writable("DATABASE_URL", "/proc/store.db", "DATABASE_URL: ")]
 #[case::database_is_a_directory("DATABASE_URL", "bin", "DATABASE_URL: ")]

@@ -170,7 +170,7 @@ fn one_of_two_on_a_database_works_and_the_other_takes_over() {
     assert!(second.get("/stores").contains(r#""name":"mystore""#));
     first.signal(Signal::TERM);
     assert_eq!(first.ended(), Some(0));
-    second.wait_for("all work is parked");
+    second.wait_for("this process works on the stores");
     assert!(second.get("/readyz").contains(r#""reconciler":{"state":"working"}"#));
 }
 
