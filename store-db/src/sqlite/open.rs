@@ -101,6 +101,9 @@ pub enum OpenError {
     },
 }
 
+/// How often a file that others lock is tried; each try waits for seconds by itself.
+const OPEN_TRIES: u32 = 4;
+
 /// What can go wrong on an open file; it gets its path later.
 enum Trouble {
     Newer(String),
@@ -113,7 +116,7 @@ pub(crate) fn open(path: &Path, mode: OpenMode) -> Result<(Writer, Vec<Reader>),
     let path = &std::path::absolute(path)
         .map_err(|error| OpenError::Failed { path: path.to_owned(), reason: error.to_string() })?;
     find_or_create(path, mode)?;
-    connections(path).map_err(|trouble| match trouble {
+    patiently(|| connections(path)).map_err(|trouble| match trouble {
         Trouble::Newer(migration) => OpenError::Newer { path: path.clone(), migration },
         Trouble::NoLog => OpenError::NoLog { path: path.clone() },
         Trouble::Said(reason) => named(path, reason),
@@ -156,6 +159,19 @@ pub(super) fn create_private(path: &Path) -> std::io::Result<File> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)
+}
+
+/// Several that open a new file at once may lock each other out while its journal changes its mode, each for the whole
+/// of its patience; then one of them is through, and the next try succeeds.
+fn patiently<T>(mut attempt: impl FnMut() -> Result<T, Trouble>) -> Result<T, Trouble> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match attempt() {
+            Err(Trouble::Said(reason)) if reason == "database is locked" && tries < OPEN_TRIES => {}
+            done => return done,
+        }
+    }
 }
 
 fn connections(path: &Path) -> Result<(Writer, Vec<Reader>), Trouble> {
