@@ -98,6 +98,14 @@ impl Server {
     }
 }
 
+/// Fails when something else than our own server has the port; to be asked before anything that takes long.
+pub(crate) fn demand_port(directory: &Path, port: u16) -> Result<()> {
+    match running(directory) {
+        Some(server) if server.port == port => Ok(()),
+        _ => port::demand_free(port),
+    }
+}
+
 /// Makes sure that a server runs as `launch` says: one that does already is kept, one of another build is replaced.
 pub(crate) fn ensure(launch: &Launch) -> Result<(Server, Change)> {
     let fingerprint = fingerprint(launch)?;

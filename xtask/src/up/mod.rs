@@ -100,6 +100,7 @@ pub(crate) fn run(args: &UpArgs) -> Result<()> {
     let mut times = Times::default();
     let destination = choose(args)?;
     let directory = record::directory()?;
+    server::demand_port(&directory, args.port)?;
     Record::new(&destination, args.port).claim(&directory)?;
     let surroundings = match &destination {
         Destination::Local => on_the_local_cluster(args, &mut times)?,
