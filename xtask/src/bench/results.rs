@@ -4,7 +4,10 @@ use std::{fmt::Write as _, fs, path::PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::overhead::{Run, median};
+use super::{
+    overhead::{Run, median},
+    waiting::WINDOW,
+};
 use crate::{paths, progress::say};
 
 const BEGIN: &str = "<!-- overhead: written by `cargo xtask bench overhead` -->";
@@ -81,10 +84,11 @@ impl Results {
         let _ = writeln!(
             text,
             "Resident memory of `store-http`: {:.1} MiB idle after these runs, {:.1} MiB at most while five stores were brought up \
-             at once.\n\nRequests to the API server in 75 s, Helm's apart, from its audit log: {} while one store waited, {} while \
+             at once.\n\nRequests to the API server in {} s, Helm's apart, from its audit log: {} while one store waited, {} while \
              twenty did ({:.2} times as many).\n{END}",
             self.rss_idle,
             self.rss_busy,
+            WINDOW.as_secs(),
             self.requests_one,
             self.requests_many,
             self.ratio()

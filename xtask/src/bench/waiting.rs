@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Result, bail};
+use serde_json::Value;
 
 use super::{
     audit::Mark,
@@ -17,11 +18,11 @@ use crate::{progress::say, server::Server};
 
 /// Gates that are met once Helm is done.
 const BEFORE_WAITING: &[&str] = &["queued", "namespace", "credentials", "release"];
-const HELM_DONE: Duration = Duration::from_mins(1);
+const HELM_DONE: Duration = Duration::from_secs(45);
 /// Until the last events about what cannot start have come in.
 const SETTLE: Duration = Duration::from_secs(10);
-/// A store that no node can take fails after two minutes; until then it waits.
-const WINDOW: Duration = Duration::from_secs(75);
+/// A store that no node can take fails after two minutes; until then it waits. All of this must fit into them.
+pub(super) const WINDOW: Duration = Duration::from_mins(1);
 
 /// Creates `count` stores that no node takes, waits until Helm is done with them, and counts the server's requests.
 pub(super) fn requests(lab: &Lab, server: Server, count: usize) -> Result<usize> {
@@ -47,16 +48,18 @@ pub(super) fn requests(lab: &Lab, server: Server, count: usize) -> Result<usize>
 
 fn wait_until_helm_is_done(server: Server, count: usize) -> Result<()> {
     let end = Instant::now() + HELM_DONE;
-    while Instant::now() < end {
+    loop {
         let stores = server.api().stores()?;
-        let waiting =
-            stores.iter().filter(|store| !BEFORE_WAITING.contains(&store["step"].as_str().unwrap_or("queued")));
-        if waiting.count() == count {
+        let is_waiting = |store: &&Value| !BEFORE_WAITING.contains(&store["step"].as_str().unwrap_or("queued"));
+        let waiting = stores.iter().filter(is_waiting).count();
+        if waiting == count {
             return Ok(());
+        }
+        if Instant::now() >= end {
+            bail!("only {waiting} of {count} stores wait after {} s: the machine is too busy", HELM_DONE.as_secs());
         }
         thread::sleep(Duration::from_millis(200));
     }
-    bail!("Helm is not done with {count} stores after {} s", HELM_DONE.as_secs())
 }
 
 fn demand_waiting(server: Server, count: usize) -> Result<()> {
