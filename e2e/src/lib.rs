@@ -34,6 +34,11 @@ pub fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("expected a text, got {value}")).to_owned()
 }
 
+/// A name of this run's own: what a run that was cut off left behind may still have the host of the same name.
+pub fn own_name(word: &str) -> String {
+    format!("{word}-{}", std::process::id())
+}
+
 /// Calls `look` until it gives a value, or ends the test saying `what` did not happen, with the last thing seen.
 pub async fn until<T, F>(what: &str, deadline: Duration, mut look: impl FnMut() -> F) -> T
 where

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use e2e::{Api, Canaries, Customer, Kubectl, Lab, Server, password, sealed_password, sealed_passwords, text, until};
+use e2e::{
+    Api, Canaries, Customer, Kubectl, Lab, Server, own_name, password, sealed_password, sealed_passwords, text, until,
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -23,7 +25,7 @@ async fn a_store_whose_image_cannot_be_pulled_fails_with_the_culprit_and_a_retry
     std::fs::write(chart.join("values-broken.yaml"), broken).expect("it can be written");
     let chart = chart.display().to_string();
     let changes = [("HELM_CHART_PATH", chart.as_str()), ("HELM_ENV_VALUES_FILE", "values-broken.yaml")];
-    let (id, sealed) = asked_for_without_a_cluster(&lab, dir.path(), "broken-image").await;
+    let (id, sealed) = asked_for_without_a_cluster(&lab, dir.path(), &own_name("broken-image")).await;
     let server = Server::start(&lab, dir.path(), &changes).await;
     let failed = server.api().until_status(&id, "FAILED").await;
     assert_eq!(failed["failure"]["code"], "image_pull", "{failed:#}");

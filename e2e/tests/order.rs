@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use e2e::{
-    Api, ArgumentWatch, Canaries, Customer, Kubectl, Lab, Server, password, sealed_passwords, see_order_in_admin, text,
-    until,
+    Api, ArgumentWatch, Canaries, Customer, Kubectl, Lab, Server, own_name, password, sealed_passwords,
+    see_order_in_admin, text, until,
 };
 use serde_json::Value;
 
@@ -27,10 +27,11 @@ async fn an_order_is_placed_in_a_store_that_was_asked_for_and_survives_its_pods(
 
     // Two at once; the answer does not wait for the cluster.
     let began = Instant::now();
-    let first = api.create("first-shop").await;
+    let name = own_name("first-shop");
+    let first = api.create(&name).await;
     let answered = began.elapsed();
     assert!(answered < Duration::from_secs(1), "the answer took {answered:?}");
-    let second = api.create("second-shop").await;
+    let second = api.create(&own_name("second-shop")).await;
     let gates = follow_until_ready(&api, &first).await;
     assert_eq!(gates, ["namespace", "credentials", "release", "database", "setup", "application", "storefront"]);
     println!("post_to_ready_ms={} (two at once)", began.elapsed().as_millis());
@@ -84,7 +85,7 @@ async fn an_order_is_placed_in_a_store_that_was_asked_for_and_survives_its_pods(
 
     both_are_gone(&api, &kubectl, &[&first, &second]).await;
     canaries.assert_absent_below(dir.path());
-    let again = api.create("first-shop").await;
+    let again = api.create(&name).await;
     assert_ne!(again, text(&first["id"]));
     api.delete(&again).await;
     let again = api.until_status(&again, "DELETED").await;
