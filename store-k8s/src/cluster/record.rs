@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use store_core::lifecycle::{Published, Store, VolumeFate};
 use store_core::ports::{
     CredentialsSeen, NamespaceSeen, Observation, ReleaseSeen, SetupSeen, Suspicion, VolumeSeen, WorkloadSeen,
@@ -23,8 +23,8 @@ pub(crate) struct Record {
     told: BTreeMap<(Kind, String), Trouble>,
     /// What the pods of each Job (by its UID) reported: a pod that has ended may be removed at any time.
     reports: BTreeMap<String, Details>,
-    /// Since when each trouble has been seen without a break.
-    suspected: BTreeMap<Suspect, Timestamp>,
+    /// Since when each trouble has been seen, short breaks included.
+    suspected: BTreeMap<Suspect, Suspected>,
     /// A namespace of the store's name that is not ours was found by the last fresh read.
     pub(crate) foreign_namespace: bool,
     /// As the last fresh read found it.
@@ -37,6 +37,17 @@ pub(crate) struct Record {
 
 /// A pod that is replaced by another of the same component with the same trouble is the same suspect.
 type Suspect = (&'static str, Component, Kind);
+
+/// A trouble that was gone for less than this was not over: a container that keeps crashing runs for a moment each
+/// time, and without a readiness probe it counts as ready meanwhile.
+const BREAK: SignedDuration = SignedDuration::from_secs(10);
+
+#[derive(Debug)]
+struct Suspected {
+    since: Timestamp,
+    /// Since when it has not been seen.
+    gone: Option<Timestamp>,
+}
 
 #[derive(Debug)]
 struct Entry {
@@ -214,9 +225,12 @@ impl Record {
         let mute: Vec<_> = self.mutes().into_iter().map(|mute| (mute.kind, mute.name)).collect();
         self.told.retain(|key, _| mute.contains(key));
         let current: Vec<Suspect> = self.troubles().map(suspect_of).collect();
-        self.suspected.retain(|suspect, _| current.contains(suspect));
+        self.suspected.retain(|suspect, seen| {
+            let gone = *seen.gone.get_or_insert(now);
+            now.duration_since(gone) < BREAK
+        });
         for suspect in current {
-            self.suspected.entry(suspect).or_insert(now);
+            self.suspected.entry(suspect).or_insert(Suspected { since: now, gone: None }).gone = None;
         }
     }
 
@@ -314,7 +328,7 @@ impl Record {
 
     fn suspicions(&self, store: &Store) -> Vec<Suspicion> {
         let suspicion = |trouble: &Trouble| {
-            let since = self.suspected.get(&suspect_of(trouble)).copied()?;
+            let since = self.suspected.get(&suspect_of(trouble))?.since;
             Some(Suspicion {
                 failure: trouble.failure(store.engine),
                 gate: trouble.gate(),

@@ -122,6 +122,22 @@ fn a_suspicion_lasts_while_it_is_seen_and_begins_anew_after_a_break() {
 }
 
 #[test]
+fn a_short_break_does_not_end_a_suspicion() {
+    let mut told = Told::default();
+    let crash = |times| pod(&[(FailureCode::CrashLoop, times)]);
+    told.apply(Kind::Pod, "server-1", crash(1), 1, 0);
+    // It runs for a moment, as each time before it ends, and counts as ready meanwhile.
+    told.apply(Kind::Pod, "server-1", pod(&[]), 2, 20);
+    assert_eq!(told.seen().suspicions, []);
+    told.apply(Kind::Pod, "server-1", crash(2), 3, 22);
+    assert_eq!(told.seen().suspicions[0].since, at(0));
+    // Each break counts by itself.
+    told.apply(Kind::Pod, "server-1", pod(&[]), 4, 25);
+    told.apply(Kind::Pod, "server-1", crash(3), 5, 31);
+    assert_eq!(told.seen().suspicions[0].since, at(0));
+}
+
+#[test]
 fn what_events_told_lasts_until_the_object_speaks_for_itself() {
     let mut told = Told::default();
     told.apply(Kind::Claim, "data", claim(true), 1, 0);
