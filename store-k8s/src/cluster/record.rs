@@ -225,7 +225,7 @@ impl Record {
         let mute: Vec<_> = self.mutes().into_iter().map(|mute| (mute.kind, mute.name)).collect();
         self.told.retain(|key, _| mute.contains(key));
         let current: Vec<Suspect> = self.troubles().map(suspect_of).collect();
-        self.suspected.retain(|suspect, seen| {
+        self.suspected.retain(|_, seen| {
             let gone = *seen.gone.get_or_insert(now);
             now.duration_since(gone) < BREAK
         });
