@@ -36,7 +36,7 @@ fn ready() -> Action {
 #[case::credentials(nothing().namespace().credentials(), Action::Do(Step::Install))]
 #[case::objects_of_a_cut_off_helm_are_going(nothing().namespace().credentials().leftovers(2), Action::Wait(Duration::from_secs(1)))]
 #[case::helm_was_killed(
-    nothing().namespace().credentials().release(pending(PendingKind::Install, &[1])),
+    nothing().namespace().credentials().release(pending(PendingKind::Install, &[1], None)),
     Action::Record(Change::StartClearing)
 )]
 #[case::install_failed_halfway(
@@ -44,8 +44,16 @@ fn ready() -> Action {
     Action::Record(Change::StartClearing)
 )]
 #[case::an_upgrade_was_killed(
-    nothing().namespace().credentials().release(pending(PendingKind::Upgrade, &[1, 2])),
+    nothing().namespace().credentials().release(pending(PendingKind::Upgrade, &[1, 2], Some(1))),
     Action::Do(Step::Rollback(1))
+)]
+#[case::an_upgrade_was_killed_after_one_that_failed(
+    nothing().namespace().credentials().release(pending(PendingKind::Upgrade, &[1, 2, 3], Some(1))),
+    Action::Do(Step::Rollback(1))
+)]
+#[case::an_upgrade_was_killed_and_nothing_ever_worked(
+    nothing().namespace().credentials().release(pending(PendingKind::Upgrade, &[1, 2], None)),
+    Action::Record(Change::StartClearing)
 )]
 #[case::an_uninstall_was_killed(
     nothing().namespace().credentials().release(ReleaseSeen::Uninstalling { revisions: vec![1] }),

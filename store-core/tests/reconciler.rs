@@ -215,6 +215,25 @@ async fn a_deletion_stops_an_installation_that_runs() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_deletion_by_another_process_stops_an_installation_at_once() {
+    let world = World::with_slow_helm(Duration::from_mins(1));
+    let _reconciler = world.start();
+    let store = world.create("demo").await;
+    while !world.cluster.runs().iter().any(|(_, kind)| *kind == ActionKind::Install) {
+        world.clock.sleep(Duration::from_millis(5)).await;
+    }
+    // It runs in another process, so it stops nothing here; the database tells of it.
+    let before = world.clock.now();
+    world.another("second").delete(&by_id(&store.id), None).await.expect("accepted");
+    while !world.cluster.runs().iter().any(|(_, kind)| *kind == ActionKind::DeleteNamespace) {
+        world.clock.sleep(Duration::from_millis(5)).await;
+    }
+    let took = world.clock.now().duration_since(before);
+    assert!(took.as_millis() < 100, "it waited for a timer: {took:?}");
+    world.until(&store.id, Status::Deleted).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn time_in_which_the_cluster_is_away_is_not_counted_and_no_store_fails_for_it() {
     let world = World::with(|settings| settings.timeout = Duration::from_mins(1));
     let _reconciler = world.start();

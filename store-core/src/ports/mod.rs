@@ -18,7 +18,7 @@ pub use observation::{
 pub use probe::{ChangeStream, ClusterIdentity, Freshness, HealthProbe};
 pub use repository::{
     Admission, Claim, ClaimRequest, Claimable, Claimed, Created, EventDraft, IdempotencyKey, Installation, ListQuery,
-    NewStore, Page, ProgressUpdate, Recorded, Renewal, RepositoryError, StoreRepository, WakeUp,
+    NewStore, Notice, NoticeStream, Page, ProgressUpdate, Recorded, Renewal, RepositoryError, StoreRepository, WakeUp,
 };
 pub use time::{Clock, Entropy};
 

@@ -93,6 +93,8 @@ pub enum ReleaseSeen {
         kind: PendingKind,
         /// All revisions there are, oldest first.
         revisions: Vec<u32>,
+        /// The latest revision that is (or, if none is, was) deployed: the one to go back to.
+        last_deployed: Option<u32>,
     },
     /// The latest revision is deployed.
     Deployed {

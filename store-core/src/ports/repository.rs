@@ -4,9 +4,11 @@
 //! progress side writes only under its own epoch and the generation it decided on.
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::Stream;
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -177,6 +179,20 @@ pub enum WakeUp {
     /// When its intent changes.
     OnIntent,
 }
+
+/// What another process wrote into the same database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// Somebody wants something else of this store.
+    Intent(StoreId),
+    /// There are events to read.
+    Events,
+    /// Some notices may have been missed: look at everything.
+    Gap,
+}
+
+/// Notices, as they come. Ends when the repository is closed.
+pub type NoticeStream = Pin<Box<dyn Stream<Item = Notice> + Send>>;
 
 /// An event to be written with a change; store, position and status come from the change itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -378,4 +394,11 @@ pub trait StoreRepository: Send + Sync {
 
     /// How long until the next store is due, or a lease ends that may not be renewed; `None` if there is neither.
     async fn next_due(&self) -> Result<Option<Duration>, RepositoryError>;
+
+    // ── other processes ───────────────────────────────────────────────────────────────────────────────────────────
+    /// What other processes write, where the database tells of it. Only saves time: everything is also found by
+    /// looking once a second. By default nothing is told.
+    fn notices(&self) -> NoticeStream {
+        Box::pin(futures::stream::pending())
+    }
 }

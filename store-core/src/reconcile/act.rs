@@ -89,9 +89,11 @@ async fn write_down(turn: &Turn<'_>, kind: ActionKind, id: Uuid) -> Result<bool,
 
 /// Renews the lease until it is lost (`true`), or the intent is not the one that was decided on (`false`).
 pub(super) async fn keep_lease(turn: &Turn<'_>, cancel: &CancellationToken) -> Result<bool, RepositoryError> {
+    let ask = turn.core.ask_signal(&turn.store.id);
     loop {
         tokio::select! {
             () = turn.core.clock.sleep(RENEW_EVERY) => {}
+            () = ask.notified() => {}
             () = cancel.cancelled() => return Ok(false),
         }
         match turn.core.repository.renew(&turn.claim, turn.core.settings.lease).await {

@@ -179,10 +179,8 @@ fn release(seen: &Observation, limits: &Limits<'_>) -> Action {
             Action::Record(Change::StartClearing)
         }
         // Somebody's own upgrade was cut off: back to what worked before, never uninstall.
-        ReleaseSeen::Pending { revisions, .. } => match revisions.iter().rev().nth(1) {
-            Some(&before) => Action::Do(Step::Rollback(before)),
-            None => Action::Record(Change::StartClearing),
-        },
+        ReleaseSeen::Pending { last_deployed: Some(before), .. } => Action::Do(Step::Rollback(*before)),
+        ReleaseSeen::Pending { last_deployed: None, .. } => Action::Record(Change::StartClearing),
         ReleaseSeen::Uninstalling { .. } => Action::Do(Step::Uninstall),
         ReleaseSeen::Deployed { .. } => Action::Wait(limits.poll_interval),
         ReleaseSeen::Unknown => Action::Look,

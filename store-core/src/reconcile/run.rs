@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::attend::attend;
 use super::cluster_gate::{ClusterState, keep_checking};
+use super::notices::follow;
 use super::settings::ReconcilerSettings;
 use crate::ports::{
     ActionKind, ClaimRequest, Claimable, Claimed, Clock, Deployer, Entropy, HealthProbe, PortError, RepositoryError,
@@ -86,6 +87,8 @@ struct Attended {
     stop_action: CancellationToken,
     /// Something changed since the last look.
     is_dirty: bool,
+    /// Has the lease renewed at once, which tells what the database has for this store now.
+    ask: Arc<Notify>,
 }
 
 impl Core {
@@ -124,6 +127,20 @@ impl Core {
         }
         self.notice();
         self.wake.notify_one();
+    }
+
+    /// Another process may have written an intent, for this store or for any: turns under way ask the database.
+    pub(super) fn ask_at_once(&self, store: Option<&StoreId>) {
+        let board = self.board();
+        let concerned = board.attended.iter().filter(|(id, _)| store.is_none_or(|store| store == *id));
+        concerned.for_each(|(_, attended)| attended.ask.notify_one());
+        drop(board);
+        self.wake.notify_one();
+    }
+
+    /// Fires when the turn with this store is to ask the database.
+    pub(super) fn ask_signal(&self, store: &StoreId) -> Arc<Notify> {
+        self.board().attended.get(store).map(|attended| Arc::clone(&attended.ask)).unwrap_or_default()
     }
 
     /// Something was written that followers want to see.
@@ -187,7 +204,7 @@ impl Core {
             return false;
         }
         board.woken.remove(store);
-        let attended = Attended { stop_action: CancellationToken::new(), is_dirty: false };
+        let attended = Attended { stop_action: CancellationToken::new(), is_dirty: false, ask: Arc::default() };
         board.attended.insert(store.clone(), attended);
         true
     }
@@ -239,6 +256,7 @@ impl Reconciler {
             core.cluster.clone(),
             stop.drain.clone(),
         ));
+        tasks.spawn(follow(Arc::clone(&core), stop.drain.clone()));
         let claims = Claims { core: Arc::clone(&core), scope, stop: stop.clone(), tasks: tasks.clone() };
         if claims.scope != Scope::Nothing {
             tasks.spawn(claims.run());

@@ -420,7 +420,7 @@ impl FakeCluster {
     fn describe_release(&self, store: &Store, release: &Release, is_broken: bool, seen: &mut Observation) {
         let revisions = release.revisions.clone();
         if release.is_pending {
-            seen.release = ReleaseSeen::Pending { kind: PendingKind::Install, revisions };
+            seen.release = ReleaseSeen::Pending { kind: PendingKind::Install, revisions, last_deployed: None };
             return;
         }
         seen.release = ReleaseSeen::Deployed { revisions };

@@ -6,15 +6,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::stream;
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::RecvError;
 use uuid::Uuid;
 
 use crate::lifecycle::{Event, Position, Status, Store};
 use crate::ports::changes;
 use crate::ports::{
     ActionInFlight, Admission, Claim, ClaimRequest, Claimable, Claimed, Clock, Created, EventDraft, IdempotencyKey,
-    Installation, ListQuery, NewStore, Page, ProgressUpdate, Recorded, Renewal, RepositoryError, StoreRepository,
-    WakeUp,
+    Installation, ListQuery, NewStore, Notice, NoticeStream, Page, ProgressUpdate, Recorded, Renewal, RepositoryError,
+    StoreRepository, WakeUp,
 };
 use crate::store::{SealedPassword, StoreId, StoreName};
 
@@ -22,6 +25,7 @@ use crate::store::{SealedPassword, StoreId, StoreName};
 pub struct MemoryRepository {
     clock: Arc<dyn Clock>,
     memory: Mutex<Memory>,
+    notices: broadcast::Sender<Notice>,
 }
 
 #[derive(Default)]
@@ -59,11 +63,16 @@ impl MemoryRepository {
 
     /// An empty one, whose leases run in the time of `clock`.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, memory: Mutex::default() }
+        Self { clock, memory: Mutex::default(), notices: broadcast::Sender::new(1024) }
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells everybody, the one who wrote it as well.
+    fn tell(&self, notice: Notice) {
+        let _ = self.notices.send(notice);
     }
 
     fn after(&self, duration: Duration) -> Timestamp {
@@ -197,6 +206,7 @@ impl StoreRepository for MemoryRepository {
             due_at: Some(now),
         };
         memory.rows.insert(new.id, row);
+        self.tell(Notice::Intent(store.id.clone()));
         Ok(Created::New(store))
     }
 
@@ -215,6 +225,7 @@ impl StoreRepository for MemoryRepository {
             row.due_at = Some(now);
             row.password = None;
             memory.write_event(&store, &event, at);
+            self.tell(Notice::Intent(store.id.clone()));
         }
         Ok(store)
     }
@@ -234,6 +245,7 @@ impl StoreRepository for MemoryRepository {
         row.password = password.or_else(|| row.password.take());
         let store = row.store.clone();
         memory.write_event(&store, &event, at);
+        self.tell(Notice::Intent(store.id.clone()));
         Ok(store)
     }
 
@@ -351,6 +363,9 @@ impl StoreRepository for MemoryRepository {
         for event in &update.events {
             memory.write_event(&store, event, update.at);
         }
+        if !update.events.is_empty() {
+            self.tell(Notice::Events);
+        }
         Ok(Recorded::Written(store))
     }
 
@@ -365,6 +380,15 @@ impl StoreRepository for MemoryRepository {
             row.due_at = if row.store.intent.generation > generation { Some(now) } else { later };
         }
         Ok(())
+    }
+
+    fn notices(&self) -> NoticeStream {
+        let following = stream::unfold(self.notices.subscribe(), async |mut receiver| match receiver.recv().await {
+            Ok(notice) => Some((notice, receiver)),
+            Err(RecvError::Lagged(_)) => Some((Notice::Gap, receiver)),
+            Err(RecvError::Closed) => None,
+        });
+        Box::pin(following)
     }
 
     async fn next_due(&self) -> Result<Option<Duration>, RepositoryError> {

@@ -164,6 +164,6 @@ impl ObservationExt for Observation {
     }
 }
 
-pub fn pending(kind: PendingKind, revisions: &[u32]) -> ReleaseSeen {
-    ReleaseSeen::Pending { kind, revisions: revisions.to_vec() }
+pub fn pending(kind: PendingKind, revisions: &[u32], last_deployed: Option<u32>) -> ReleaseSeen {
+    ReleaseSeen::Pending { kind, revisions: revisions.to_vec(), last_deployed }
 }

@@ -21,8 +21,12 @@ pub(crate) fn seen<'a>(revisions: impl IntoIterator<Item = &'a Labels>) -> Relea
         })
         .collect();
     let Some(status) = revisions.values().next_back().copied() else { return ReleaseSeen::Absent };
+    let latest_with =
+        |wanted| revisions.iter().rev().find(|(_, status)| **status == wanted).map(|(version, _)| *version);
+    // A revision that is replaced while nobody wrote down the end of the next one may be `superseded` already.
+    let last_deployed = latest_with("deployed").or_else(|| latest_with("superseded"));
     let revisions: Vec<u32> = revisions.into_keys().collect();
-    let pending = |kind| ReleaseSeen::Pending { kind, revisions: revisions.clone() };
+    let pending = |kind| ReleaseSeen::Pending { kind, revisions: revisions.clone(), last_deployed };
     match status {
         "deployed" => ReleaseSeen::Deployed { revisions },
         "pending-install" => pending(PendingKind::Install),
@@ -40,17 +44,25 @@ mod tests {
 
     use super::*;
 
+    fn pending(kind: PendingKind, revisions: &[u32], last_deployed: Option<u32>) -> ReleaseSeen {
+        ReleaseSeen::Pending { kind, revisions: revisions.to_vec(), last_deployed }
+    }
+
     #[rstest]
     #[case(&[], ReleaseSeen::Absent)]
     #[case(&[("1", "deployed")], ReleaseSeen::Deployed { revisions: vec![1] })]
-    #[case(&[("1", "pending-install")], ReleaseSeen::Pending { kind: PendingKind::Install, revisions: vec![1] })]
+    #[case(&[("1", "pending-install")], pending(PendingKind::Install, &[1], None))]
     #[case(
         &[("10", "pending-upgrade"), ("9", "deployed"), ("2", "superseded")],
-        ReleaseSeen::Pending { kind: PendingKind::Upgrade, revisions: vec![2, 9, 10] }
+        pending(PendingKind::Upgrade, &[2, 9, 10], Some(9))
     )]
     #[case(
         &[("1", "deployed"), ("2", "failed"), ("3", "pending-rollback")],
-        ReleaseSeen::Pending { kind: PendingKind::Rollback, revisions: vec![1, 2, 3] }
+        pending(PendingKind::Rollback, &[1, 2, 3], Some(1))
+    )]
+    #[case(
+        &[("1", "superseded"), ("2", "superseded"), ("3", "failed"), ("4", "pending-upgrade")],
+        pending(PendingKind::Upgrade, &[1, 2, 3, 4], Some(2))
     )]
     #[case(&[("1", "superseded"), ("2", "failed")], ReleaseSeen::Failed { revisions: vec![1, 2] })]
     #[case(&[("1", "uninstalling")], ReleaseSeen::Uninstalling { revisions: vec![1] })]
