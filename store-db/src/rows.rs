@@ -2,12 +2,14 @@
 
 use std::fmt::Display;
 use std::str::FromStr;
+use std::time::Duration;
 
 use diesel::prelude::*;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use store_core::lifecycle::{Event, Intent, Store};
-use store_core::ports::{ActionInFlight, EventDraft, Installation, changes};
+use store_core::ports::{ActionInFlight, CutOff, EventDraft, Installation, changes};
 use store_core::store::{SealedPassword, StoreAddress, StoreId};
 
 use crate::error::Impossible;
@@ -318,10 +320,22 @@ impl ProgressColumns {
     }
 }
 
-/// The action that was begun and whose end was not recorded.
-pub(crate) fn in_flight(store: &Store, text: Option<&str>) -> Result<Option<ActionInFlight>, Impossible> {
+/// An action in flight, as its column has it.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct InFlight {
+    #[serde(flatten)]
+    pub(crate) action: ActionInFlight,
+    /// The end of its hard deadline, in microseconds of the database's time.
+    pub(crate) ends: i64,
+}
+
+/// The action that was begun and whose end was not recorded, as seen at `now`.
+pub(crate) fn cut_off(store: &Store, text: Option<&str>, now: i64) -> Result<Option<CutOff>, Impossible> {
     let at = Place { table: "stores", row: store.id.as_str() };
-    text.map(|text| at.json("in_flight", text)).transpose()
+    let Some(text) = text else { return Ok(None) };
+    let InFlight { action, ends } = at.json("in_flight", text)?;
+    let left = u64::try_from(ends.saturating_sub(now)).unwrap_or_default();
+    Ok(Some(CutOff { action, may_run_for: Duration::from_micros(left) }))
 }
 
 /// A store's id, which is its own row's name as well.

@@ -132,8 +132,7 @@ async fn processes_are_looked_for_only_where_they_can_be_seen() {
     let elsewhere = host.replace(inode, "1");
     let stop = async |host: &str| {
         let (kind, host, boot_id) = (ActionKind::Install, host.to_owned(), boot_id.clone());
-        let hard_deadline = Timestamp::UNIX_EPOCH;
-        let action = ActionInFlight { id: Uuid::from_u128(9), kind, epoch: 1, hard_deadline, host, boot_id };
+        let action = ActionInFlight { id: Uuid::from_u128(9), kind, epoch: 1, host, boot_id };
         deployer.stop(&action).await.unwrap()
     };
     assert_eq!(stop(&host).await, StopOutcome::Ended);

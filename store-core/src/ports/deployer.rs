@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -52,7 +51,7 @@ impl ActionKind {
         matches!(self, Self::Install | Self::Upgrade | Self::Rollback | Self::Uninstall)
     }
 
-    /// After this long the action is stopped, whatever it is doing.
+    /// After this long its owner has stopped the action, whatever it is doing.
     pub fn hard_deadline(self) -> Duration {
         Duration::from_secs(match self {
             Self::Install | Self::Upgrade | Self::Rollback => 120,
@@ -78,8 +77,6 @@ pub struct ActionInFlight {
     pub kind: ActionKind,
     /// The claim's epoch under which it was begun.
     pub epoch: u64,
-    /// When its process has certainly been stopped by its owner, if that still lives.
-    pub hard_deadline: Timestamp,
     /// The host it runs on.
     pub host: String,
     /// That host's boot id.

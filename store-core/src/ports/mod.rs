@@ -17,8 +17,9 @@ pub use observation::{
 };
 pub use probe::{ChangeStream, ClusterIdentity, Freshness, HealthProbe};
 pub use repository::{
-    Admission, Claim, ClaimRequest, Claimable, Claimed, Created, EventDraft, IdempotencyKey, Installation, ListQuery,
-    NewStore, Notice, NoticeStream, Page, ProgressUpdate, Recorded, Renewal, RepositoryError, StoreRepository, WakeUp,
+    Admission, Claim, ClaimRequest, Claimable, Claimed, Created, CutOff, EventDraft, IdempotencyKey, Installation,
+    ListQuery, NewStore, Notice, NoticeStream, Page, ProgressUpdate, Recorded, Renewal, RepositoryError,
+    StoreRepository, WakeUp,
 };
 pub use time::{Clock, Entropy};
 

@@ -144,7 +144,17 @@ pub struct Claimed {
     /// The store as it is.
     pub store: Store,
     /// The action that was begun and whose end was not recorded.
-    pub in_flight: Option<ActionInFlight>,
+    pub in_flight: Option<CutOff>,
+}
+
+/// An action that was begun and whose end was not recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CutOff {
+    /// The action.
+    pub action: ActionInFlight,
+    /// How long until its owner, if that still lives, has certainly stopped it. In the repository's time, which all
+    /// processes share: their own clocks may be hours apart.
+    pub may_run_for: Duration,
 }
 
 /// The answer to a renewal.
@@ -370,7 +380,8 @@ pub trait StoreRepository: Send + Sync {
     /// Gives a store that is queued a place among those that are being brought up. Returns whether it has one.
     async fn admit(&self, claim: &Claim, admission: Admission) -> Result<bool, RepositoryError>;
 
-    /// Writes an action down before it starts; `false` if epoch or generation are not these any more.
+    /// Writes an action down before it starts, with the end of its hard deadline from now on; `false` if epoch or
+    /// generation are not these any more.
     async fn begin_action(
         &self,
         claim: &Claim,

@@ -82,8 +82,7 @@ async fn after_lease_ended(turn: &mut Turn<'_>, lost: Result<bool, RepositoryErr
 
 async fn write_down(turn: &Turn<'_>, kind: ActionKind, id: Uuid) -> Result<bool, RepositoryError> {
     let (host, boot_id) = turn.core.deployer.host();
-    let hard_deadline = turn.core.clock.now() + kind.hard_deadline();
-    let action = ActionInFlight { id, kind, epoch: turn.claim.epoch, hard_deadline, host, boot_id };
+    let action = ActionInFlight { id, kind, epoch: turn.claim.epoch, host, boot_id };
     turn.core.repository.begin_action(&turn.claim, turn.store.intent.generation, &action).await
 }
 

@@ -9,8 +9,8 @@ use super::readiness::gates_met;
 use super::run::{Core, Stop};
 use crate::lifecycle::{EventKind, Gates, InvalidTransition, Progress, RemovedVolume, Store};
 use crate::ports::{
-    ActionInFlight, Admission, Claim, Claimed, CredentialsSeen, EventDraft, Freshness, NamespaceSeen, Observation,
-    PortError, ProgressUpdate, Recorded, ReleaseSeen, Renewal, RepositoryError, StopOutcome, VolumeSeen, WakeUp,
+    Admission, Claim, Claimed, CredentialsSeen, CutOff, EventDraft, Freshness, NamespaceSeen, Observation, PortError,
+    ProgressUpdate, Recorded, ReleaseSeen, Renewal, RepositoryError, StopOutcome, VolumeSeen, WakeUp,
 };
 
 /// A turn that does this much without having to wait is cut, so that a fault in a decision cannot spin for ever.
@@ -73,9 +73,9 @@ pub(super) async fn attend(core: &Core, claimed: Claimed, stop: &Stop, is_alone:
 }
 
 impl Turn<'_> {
-    async fn run(&mut self, in_flight: Option<ActionInFlight>) -> Result<Next, RepositoryError> {
-        if let Some(action) = in_flight
-            && let Some(wake_up) = self.end_earlier_action(&action).await?
+    async fn run(&mut self, in_flight: Option<CutOff>) -> Result<Next, RepositoryError> {
+        if let Some(cut_off) = in_flight
+            && let Some(wake_up) = self.end_earlier_action(cut_off).await?
         {
             return Ok(Next::Sleep(wake_up));
         }
@@ -90,19 +90,17 @@ impl Turn<'_> {
     }
 
     /// Makes sure that nothing of an earlier owner's action is alive, or waits until that is certain.
-    async fn end_earlier_action(&self, action: &ActionInFlight) -> Result<Option<WakeUp>, RepositoryError> {
-        let remaining =
-            Duration::try_from(action.hard_deadline.duration_since(self.core.clock.now())).unwrap_or_default();
-        let outcome = self.core.deployer.stop(action).await;
-        match outcome {
+    async fn end_earlier_action(&self, cut_off: CutOff) -> Result<Option<WakeUp>, RepositoryError> {
+        let CutOff { action, may_run_for } = cut_off;
+        match self.core.deployer.stop(&action).await {
             Ok(StopOutcome::Ended) => {}
-            Ok(StopOutcome::MayStillRun) if remaining.is_zero() => {}
-            Ok(StopOutcome::MayStillRun) => return Ok(Some(WakeUp::After(remaining))),
+            Ok(StopOutcome::MayStillRun) if may_run_for.is_zero() => {}
+            Ok(StopOutcome::MayStillRun) => return Ok(Some(WakeUp::After(may_run_for))),
             Err(error) => {
                 tracing::warn!(store = %self.store.id, action = %action.kind, error = &error as &dyn std::error::Error,
                     "cannot tell whether an earlier action still runs");
                 return Ok(Some(WakeUp::After(
-                    remaining.clamp(Duration::from_secs(1), self.core.settings.poll_interval),
+                    may_run_for.clamp(Duration::from_secs(1), self.core.settings.poll_interval),
                 )));
             }
         }

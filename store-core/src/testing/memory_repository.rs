@@ -15,9 +15,9 @@ use uuid::Uuid;
 use crate::lifecycle::{Event, Position, Status, Store};
 use crate::ports::changes;
 use crate::ports::{
-    ActionInFlight, Admission, Claim, ClaimRequest, Claimable, Claimed, Clock, Created, EventDraft, IdempotencyKey,
-    Installation, ListQuery, NewStore, Notice, NoticeStream, Page, ProgressUpdate, Recorded, Renewal, RepositoryError,
-    StoreRepository, WakeUp,
+    ActionInFlight, Admission, Claim, ClaimRequest, Claimable, Claimed, Clock, Created, CutOff, EventDraft,
+    IdempotencyKey, Installation, ListQuery, NewStore, Notice, NoticeStream, Page, ProgressUpdate, Recorded, Renewal,
+    RepositoryError, StoreRepository, WakeUp,
 };
 use crate::store::{SealedPassword, StoreId, StoreName};
 
@@ -40,7 +40,8 @@ struct Row {
     store: Store,
     password: Option<SealedPassword>,
     admitted: bool,
-    in_flight: Option<ActionInFlight>,
+    /// With the end of its hard deadline.
+    in_flight: Option<(ActionInFlight, Timestamp)>,
     epoch: u64,
     lease: Option<Lease>,
     due_at: Option<Timestamp>,
@@ -150,13 +151,16 @@ impl Row {
         wanted && self.is_free(now)
     }
 
-    fn claim(&mut self, owner: &str, until: Timestamp) -> Claimed {
+    fn claim(&mut self, owner: &str, now: Timestamp, until: Timestamp) -> Claimed {
         self.epoch += 1;
         self.lease_until(owner, until);
         Claimed {
             claim: Claim { store: self.store.id.clone(), owner: owner.to_owned(), epoch: self.epoch },
             store: self.store.clone(),
-            in_flight: self.in_flight.clone(),
+            in_flight: self.in_flight.clone().map(|(action, ends)| CutOff {
+                action,
+                may_run_for: Duration::try_from(ends.duration_since(now)).unwrap_or_default(),
+            }),
         }
     }
 
@@ -303,7 +307,7 @@ impl StoreRepository for MemoryRepository {
         let mut memory = self.memory();
         let mut claimable: Vec<_> = memory.rows.values_mut().filter(|row| row.is_claimable(request, now)).collect();
         claimable.sort_by_key(|row| (row.due_at, row.store.created_at, row.store.id.clone()));
-        Ok(claimable.into_iter().take(request.limit).map(|row| row.claim(&request.owner, until)).collect())
+        Ok(claimable.into_iter().take(request.limit).map(|row| row.claim(&request.owner, now, until)).collect())
     }
 
     async fn renew(&self, claim: &Claim, lease: Duration) -> Result<Renewal, RepositoryError> {
@@ -332,9 +336,10 @@ impl StoreRepository for MemoryRepository {
         generation: u64,
         action: &ActionInFlight,
     ) -> Result<bool, RepositoryError> {
+        let ends = self.after(action.kind.hard_deadline());
         let mut memory = self.memory();
         let row = memory.held(claim).filter(|row| row.store.intent.generation == generation);
-        Ok(row.map(|row| row.in_flight = Some(action.clone())).is_some())
+        Ok(row.map(|row| row.in_flight = Some((action.clone(), ends))).is_some())
     }
 
     async fn end_action(&self, claim: &Claim) -> Result<(), RepositoryError> {

@@ -10,7 +10,7 @@ use store_core::store::StoreId;
 
 use super::{Answer, limit};
 use crate::backend::{Conn, on_backend};
-use crate::rows::{StoreRow, in_flight, stored};
+use crate::rows::{StoreRow, cut_off, stored};
 use crate::schema::stores;
 
 /// A store that can be claimed, and what a claim needs to know of it.
@@ -66,7 +66,7 @@ fn lease(conn: &mut Conn<'_>, row: ClaimableRow, request: &ClaimRequest, now: i6
     on_backend!(conn, |c| diesel::update(stores::table.find(&row.store.id)).set(leased).execute(c))?;
 
     let read = Store::try_from(row.store).and_then(|store| {
-        let in_flight = in_flight(&store, row.in_flight.as_deref())?;
+        let in_flight = cut_off(&store, row.in_flight.as_deref(), now)?;
         Ok((store, in_flight))
     });
     match read {
@@ -128,7 +128,7 @@ pub(crate) fn next_due(conn: &mut Conn<'_>) -> Answer<Option<Duration>> {
 }
 
 /// `duration` after `now`.
-fn later(now: i64, duration: Duration) -> i64 {
+pub(super) fn later(now: i64, duration: Duration) -> i64 {
     now.saturating_add(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX))
 }
 

@@ -5,10 +5,10 @@ use diesel::prelude::*;
 use store_core::lifecycle::Store;
 use store_core::ports::{ActionInFlight, Admission, Claim, ProgressUpdate, Recorded, changes};
 
-use super::claims::held;
+use super::claims::{held, later};
 use super::{Answer, erase_password, is_admitted, is_provisioning, limit, row, write_event};
 use crate::backend::{Conn, on_backend};
-use crate::rows::{ProgressColumns, StoreRow, stored};
+use crate::rows::{InFlight, ProgressColumns, StoreRow, stored};
 use crate::schema::stores;
 
 /// Writes progress and its events, if epoch and generation still are these.
@@ -83,8 +83,9 @@ pub(crate) fn begin_action(
     generation: u64,
     action: &ActionInFlight,
 ) -> Answer<bool> {
-    let text = row(serde_json::to_string(action))?;
     conn.write(|conn| {
+        let ends = later(conn.now()?, action.kind.hard_deadline());
+        let text = row(serde_json::to_string(&InFlight { action: action.clone(), ends }))?;
         let mine = stores::table.filter(held!(claim)).filter(stores::generation.eq(stored(generation)));
         let written = on_backend!(conn, |c| diesel::update(mine).set(stores::in_flight.eq(Some(&text))).execute(c))?;
         Ok(written > 0)

@@ -76,14 +76,7 @@ async fn an_earlier_owners_helm_is_found_and_ended() {
         bench.prepare().await;
         let given = context(ActionKind::Install);
         let (host, boot_id) = bench.deployer.host();
-        let action = ActionInFlight {
-            id: given.id,
-            kind: ActionKind::Install,
-            epoch: 1,
-            hard_deadline: bench.store.created_at,
-            host,
-            boot_id,
-        };
+        let action = ActionInFlight { id: given.id, kind: ActionKind::Install, epoch: 1, host, boot_id };
         let elsewhere = ActionInFlight { boot_id: "another".into(), ..action.clone() };
         let error = cut_off(bench, given, async || {
             assert_eq!(bench.deployer.stop(&elsewhere).await.unwrap(), StopOutcome::MayStillRun);

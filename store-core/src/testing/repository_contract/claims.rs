@@ -11,8 +11,8 @@ use super::{
 };
 use crate::lifecycle::{EventKind, Status};
 use crate::ports::{
-    ActionInFlight, ActionKind, Admission, Claim, ClaimRequest, Claimable, Claimed, Recorded, Renewal, StoreRepository,
-    WakeUp,
+    ActionInFlight, ActionKind, Admission, Claim, ClaimRequest, Claimable, Claimed, CutOff, Recorded, Renewal,
+    StoreRepository, WakeUp,
 };
 
 type Repository = Arc<dyn StoreRepository>;
@@ -78,7 +78,7 @@ pub async fn a_lost_claim_writes_nothing(repository: Repository) {
     assert_eq!(repository.renew(&next.claim, LONG).await.unwrap(), Renewal::Held { generation: 1 });
     assert_eq!(claim_due(&*repository, "third").await, [], "a lost claim's release frees nothing");
     repository.release(&next.claim, 1, WakeUp::After(Duration::ZERO)).await.unwrap();
-    assert_eq!(claimed(&*repository, &store.id).await.in_flight, Some(action(2)));
+    assert_eq!(claimed(&*repository, &store.id).await.in_flight.map(|cut_off| cut_off.action), Some(action(2)));
 }
 
 /// A claim that was given back is lost.
@@ -189,7 +189,9 @@ pub async fn an_action_in_flight_is_handed_on(repository: Repository) {
     assert!(repository.begin_action(&first.claim, 1, &action(1)).await.unwrap());
 
     let next = taken_over(&*repository, &store.id).await;
-    assert_eq!(next.in_flight, Some(action(1)));
+    let CutOff { action: cut_off, may_run_for } = next.in_flight.expect("an action in flight");
+    assert_eq!(cut_off, action(1));
+    assert_about(ActionKind::Install.hard_deadline(), Some(may_run_for));
     repository.end_action(&next.claim).await.unwrap();
     repository.release(&next.claim, 1, WakeUp::OnIntent).await.unwrap();
     assert_eq!(claimed(&*repository, &store.id).await.in_flight, None);
@@ -209,7 +211,6 @@ fn action(epoch: u64) -> ActionInFlight {
         id: Uuid::from_u128(7),
         kind: ActionKind::Install,
         epoch,
-        hard_deadline: second(120),
         host: "host".to_owned(),
         boot_id: "boot".to_owned(),
     }
