@@ -75,8 +75,11 @@ fn look(parent: i32, seen: &mut Vec<Seen>) {
     let now = Instant::now();
     for entry in seen.iter_mut().filter(|entry| entry.until.is_none()) {
         if entry.process.is_alive() {
-            // Between fork and exec a child still has its parent's arguments.
-            entry.arguments = processes::arguments(entry.process.pid);
+            // Between fork and exec a child still has its parent's arguments; once it has ended it has none.
+            let arguments = processes::arguments(entry.process.pid);
+            if !arguments.is_empty() {
+                entry.arguments = arguments;
+            }
         } else {
             entry.until = Some(now);
         }
