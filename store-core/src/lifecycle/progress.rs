@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Blocker, Failure};
+use crate::planted::{Bug, planted};
 
 /// The reconciler's side of a store.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -138,7 +139,8 @@ pub struct InvalidTransition {
 impl Provisioning {
     /// The beginning of an attempt. Every attempt but the first clears away what is left of earlier ones.
     pub fn begin(attempt: u32) -> Self {
-        Self { attempt, admitted: false, clearing: attempt > 1, spent_ms: 0, seen_at: None, errors_in_a_row: 0 }
+        let clearing = attempt > 1 && !planted(Bug::EarlierAttemptCounts);
+        Self { attempt, admitted: false, clearing, spent_ms: 0, seen_at: None, errors_in_a_row: 0 }
     }
 
     /// How much of the budget is used.

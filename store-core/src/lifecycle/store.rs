@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Gates, Progress, Status};
+use crate::planted::{Bug, planted};
 use crate::store::{AdminEmail, AdminUsername, Engine, Plan, StoreAddress, StoreId, StoreName};
 
 /// What a store's owner wants. Written by the service, never by the reconciler.
@@ -92,6 +93,7 @@ impl Store {
     /// The attempt whose evidence counts now.
     pub fn attempt(&self) -> u32 {
         match &self.progress {
+            Progress::Provisioning(_) if planted(Bug::EarlierAttemptCounts) => 1,
             Progress::Provisioning(p) => p.attempt,
             Progress::Ready(r) => r.attempt,
             Progress::Failed(f) => f.attempt,

@@ -3,13 +3,14 @@
 
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::attend::{Next, Turn};
 use super::decide::Step;
 use crate::lifecycle::{EventKind, Failure, FailureCode, Progress};
+use crate::planted::{Bug, planted};
 use crate::ports::{
     ActionContext, ActionInFlight, ActionKind, ErrorClass, EventDraft, PortError, Renewal, RepositoryError, WakeUp,
 };
@@ -43,6 +44,7 @@ pub(super) async fn act(turn: &mut Turn<'_>, step: Step) -> Result<Acted, Reposi
     let cancel = turn.core.stop_token(&turn.store.id, &turn.stop.halt);
     let slots = if turn.is_teardown() { &turn.core.teardown_slots } else { &turn.core.provisioning_slots };
     let permit = tokio::select! {
+        biased;
         permit = slots.acquire() => permit,
         lost = keep_lease(turn, &cancel) => return after_lease_ended(turn, lost).await,
     };
@@ -56,11 +58,14 @@ pub(super) async fn act(turn: &mut Turn<'_>, step: Step) -> Result<Acted, Reposi
         let doing = perform(turn, &step, credentials.as_ref(), &context);
         tokio::pin!(doing);
         tokio::select! {
+            biased;
             result = &mut doing => (result, false),
-            lost = keep_lease(turn, &cancel) => {
+            lost = keep_lease(turn, &cancel), if !planted(Bug::LostLeaseIgnored) => {
                 // The action sees its token and ends its process; only then does this turn go on.
                 cancel.cancel();
-                (doing.await, lost?)
+                let stopped = PortError::new(ErrorClass::Cancelled, "stopped");
+                let result = if planted(Bug::HelmLeftRunning) { Err(stopped) } else { doing.await };
+                (result, lost?)
             }
         }
     };
@@ -81,6 +86,9 @@ async fn after_lease_ended(turn: &mut Turn<'_>, lost: Result<bool, RepositoryErr
 }
 
 async fn write_down(turn: &Turn<'_>, kind: ActionKind, id: Uuid) -> Result<bool, RepositoryError> {
+    if planted(Bug::ActionNotWrittenDown) {
+        return Ok(true);
+    }
     let (host, boot_id) = turn.core.deployer.host();
     let action = ActionInFlight { id, kind, epoch: turn.claim.epoch, host, boot_id };
     turn.core.repository.begin_action(&turn.claim, turn.store.intent.generation, &action).await
@@ -91,9 +99,10 @@ pub(super) async fn keep_lease(turn: &Turn<'_>, cancel: &CancellationToken) -> R
     let ask = turn.core.ask_signal(&turn.store.id);
     loop {
         tokio::select! {
-            () = turn.core.clock.sleep(RENEW_EVERY) => {}
-            () = ask.notified() => {}
+            biased;
             () = cancel.cancelled() => return Ok(false),
+            () = ask.notified() => {}
+            () = turn.core.clock.sleep(RENEW_EVERY) => {}
         }
         match turn.core.repository.renew(&turn.claim, turn.core.settings.lease).await {
             Ok(Renewal::Lost) => return Ok(true),
@@ -116,7 +125,10 @@ async fn perform(
     tracing::info!(store = %store.id, action = %kind(step), "acting");
     match (step, credentials) {
         (Step::EnsureNamespace, _) => deployer.ensure_namespace(store, context).await,
-        (Step::EnsureCredentials, Some(credentials)) => deployer.ensure_credentials(store, credentials, context).await,
+        (Step::EnsureCredentials, Some(credentials)) => {
+            let made = deployer.ensure_credentials(store, credentials, context).await;
+            made.map_err(|error| if planted(Bug::PasswordInEvent) { telling(&error, credentials) } else { error })
+        }
         (Step::EnsureCredentials, None) => Err(PortError::permanent("there are no credentials to store")),
         (Step::Install, _) => deployer.install(store, context).await,
         (Step::Rollback(revision), _) => deployer.rollback(store, *revision, context).await,
@@ -183,6 +195,12 @@ fn collect(turn: &Turn<'_>, password: &AdminPassword) -> StoreCredentials {
         .iter()
         .map(|key| ((*key).to_owned(), SecretString::from(turn.core.entropy.alphanumeric(SECRET_LENGTH))));
     StoreCredentials::new(admin.into_iter().chain(generated))
+}
+
+/// The error with what must never be told; only for a planted bug.
+fn telling(error: &PortError, credentials: &StoreCredentials) -> PortError {
+    let password = credentials.entries().get("admin-password").map(ExposeSecret::expose_secret);
+    PortError::new(error.class(), format!("{error}: {}", password.unwrap_or_default()))
 }
 
 fn lost(why: &str) -> Failure {

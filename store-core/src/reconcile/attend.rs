@@ -8,6 +8,7 @@ use super::decide::{Action, Change, Limits, decide};
 use super::readiness::gates_met;
 use super::run::{Core, Stop};
 use crate::lifecycle::{EventKind, Gates, InvalidTransition, Progress, RemovedVolume, Store};
+use crate::planted::{Bug, planted};
 use crate::ports::{
     Admission, Claim, Claimed, CredentialsSeen, CutOff, EventDraft, Freshness, NamespaceSeen, Observation, PortError,
     ProgressUpdate, Recorded, ReleaseSeen, Renewal, RepositoryError, StopOutcome, VolumeSeen, WakeUp,
@@ -75,6 +76,7 @@ pub(super) async fn attend(core: &Core, claimed: Claimed, stop: &Stop, is_alone:
 impl Turn<'_> {
     async fn run(&mut self, in_flight: Option<CutOff>) -> Result<Next, RepositoryError> {
         if let Some(cut_off) = in_flight
+            && !planted(Bug::NoReap)
             && let Some(wake_up) = self.end_earlier_action(cut_off).await?
         {
             return Ok(Next::Sleep(wake_up));
@@ -176,7 +178,9 @@ impl Turn<'_> {
     pub(super) fn debit(&mut self, longest: Duration) {
         if let Progress::Provisioning(p) = &mut self.store.progress
             && p.admitted
+            && !planted(Bug::BudgetNeverSpent)
         {
+            let longest = if planted(Bug::ParkedTimeCounted) { Duration::MAX } else { longest };
             p.debit(self.core.clock.now(), longest);
         }
     }
@@ -196,6 +200,7 @@ impl Turn<'_> {
     async fn look_afresh(&mut self) -> Result<Result<Result<Observation, PortError>, Next>, RepositoryError> {
         let cancel = self.core.stop_token(&self.store.id, &self.stop.halt);
         let seen = tokio::select! {
+            biased;
             seen = self.read() => seen,
             () = self.core.clock.sleep(LOOK_DEADLINE) => Err(PortError::transient("the cluster did not answer within 30 s")),
             lost = keep_lease(self, &cancel) => return Ok(Err(if lost? { Next::Lost } else { self.reread().await? })),
@@ -296,7 +301,11 @@ impl Turn<'_> {
     }
 
     fn rest(&self) -> WakeUp {
-        if self.store.awaits_second_look() { WakeUp::After(SECOND_LOOK_AFTER) } else { WakeUp::OnIntent }
+        if self.store.awaits_second_look() && !planted(Bug::NoSecondLook) {
+            WakeUp::After(SECOND_LOOK_AFTER)
+        } else {
+            WakeUp::OnIntent
+        }
     }
 
     /// Writes down a change of state, with the event that tells of it.
@@ -390,7 +399,7 @@ impl Turn<'_> {
             progress: self.store.progress.clone(),
             gates: self.store.gates.clone(),
             details: std::collections::BTreeMap::new(),
-            erase_password: self.has_secret,
+            erase_password: self.has_secret && !planted(Bug::PasswordKept),
             events,
             at: self.core.clock.now(),
         }
@@ -399,6 +408,10 @@ impl Turn<'_> {
     /// Writes, unless epoch or intent moved on meanwhile; then the store is read again.
     pub(super) async fn record(&mut self, update: ProgressUpdate) -> Result<Next, RepositoryError> {
         let is_news = !update.events.is_empty();
+        if is_news && planted(Bug::EventInItsOwnTransaction) {
+            let silent = ProgressUpdate { events: Vec::new(), ..update.clone() };
+            self.core.repository.record(&self.claim, self.store.intent.generation, &silent).await?;
+        }
         match self.core.repository.record(&self.claim, self.store.intent.generation, &update).await? {
             Recorded::Written(store) => {
                 self.store = store;
@@ -444,6 +457,8 @@ enum Looked {
 /// the last of a teardown.
 fn wants_fresh(store: &Store, seen: &Observation, action: &Action) -> bool {
     match (action, &store.progress) {
+        (Action::Record(Change::Deleted), _) if planted(Bug::DeletedFromCache) => false,
+        (Action::Record(Change::Ready(..)), _) if planted(Bug::ReadyFromCache) => false,
         (Action::Rest | Action::Admit | Action::Record(Change::BeginAttempt(_)), _) => false,
         (Action::Look | Action::Do(_) | Action::Record(_), _) => true,
         (Action::Wait(_), Progress::Provisioning(_)) => !matches!(seen.release, ReleaseSeen::Deployed { .. }),

@@ -10,6 +10,7 @@ use super::teardown;
 use crate::lifecycle::{
     Blocker, Desired, Failure, FailureCode, Gate, ObjectRef, Progress, Provisioning, Store, TeardownEvidence,
 };
+use crate::planted::{Bug, planted};
 use crate::ports::{
     CredentialsSeen, ErrorClass, NamespaceSeen, Observation, PendingKind, PortError, ReleaseSeen, SetupReport,
     SetupSeen,
@@ -175,6 +176,7 @@ fn release(seen: &Observation, limits: &Limits<'_>) -> Action {
         ReleaseSeen::Absent if seen.leftovers > 0 => Action::Wait(Duration::from_secs(1)),
         ReleaseSeen::Absent => Action::Do(Step::Install),
         // Cut off before it was whole, and its process is known to be gone: nothing of value exists yet.
+        ReleaseSeen::Pending { .. } if planted(Bug::ExitCodeTrusted) => Action::Wait(limits.poll_interval),
         ReleaseSeen::Pending { kind: PendingKind::Install, .. } | ReleaseSeen::Failed { .. } => {
             Action::Record(Change::StartClearing)
         }

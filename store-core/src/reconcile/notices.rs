@@ -14,8 +14,9 @@ pub(super) async fn follow(core: Arc<Core>, stop: CancellationToken) {
     let mut notices = core.repository.notices();
     loop {
         let notice = tokio::select! {
-            notice = notices.next() => notice,
+            biased;
             () = stop.cancelled() => return,
+            notice = notices.next() => notice,
         };
         match notice {
             // Whether it is news is for the database to say: the turn that works on the store asks it at once.

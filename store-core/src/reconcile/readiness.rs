@@ -1,6 +1,7 @@
 //! The one definition of READY, and the gates on the way to it. Pure.
 
 use crate::lifecycle::{Gate, Progress, Store};
+use crate::planted::{Bug, planted};
 use crate::ports::{CredentialsSeen, NamespaceSeen, Observation, ReleaseSeen, SetupSeen};
 use crate::store::{Component, Engine, Workload};
 
@@ -48,7 +49,8 @@ fn unmet(expected: &Expected, seen: &Observation) -> Option<Unmet> {
     if !matches!(seen.namespace, NamespaceSeen::Active { .. }) {
         return Some(Unmet::Namespace);
     }
-    if !matches!(seen.release, ReleaseSeen::Deployed { .. }) {
+    let is_deployed = matches!(seen.release, ReleaseSeen::Deployed { .. });
+    if !is_deployed && !planted(Bug::ExitCodeTrusted) {
         return Some(Unmet::Release);
     }
     unmet_workload(expected, seen)

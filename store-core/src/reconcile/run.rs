@@ -1,6 +1,9 @@
 //! The loop that claims what is due and hands it to workers, and the handle that stops it.
+//!
+//! Everything in `reconcile` that waits for several things at once asks them in a fixed order (`biased`), and keeps what
+//! it iterates over sorted: the same inputs then lead to the same steps, and a simulated schedule can be repeated.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -66,13 +69,13 @@ pub(crate) struct Core {
 /// Which stores are being attended to, and which must be looked at again.
 #[derive(Default)]
 struct Board {
-    attended: HashMap<StoreId, Attended>,
+    attended: BTreeMap<StoreId, Attended>,
     woken: BTreeSet<StoreId>,
     /// A store gave up its place among those that are being brought up.
     is_place_free: bool,
-    last_errors: HashMap<StoreId, LastError>,
+    last_errors: BTreeMap<StoreId, LastError>,
     /// Why stores cannot be looked at, although the cluster can.
-    blind: HashMap<StoreId, String>,
+    blind: BTreeMap<StoreId, String>,
 }
 
 /// What went wrong with a store's last action that went wrong.
@@ -271,12 +274,14 @@ impl Reconciler {
         self.tasks.close();
         let clock = Arc::clone(&self.core.clock);
         let drained = tokio::select! {
+            biased;
             () = self.tasks.wait() => true,
             () = clock.sleep(grace) => false,
         };
         if !drained {
             self.stop.halt.cancel();
             tokio::select! {
+                biased;
                 () = self.tasks.wait() => {}
                 () = clock.sleep(LAST_MOMENT) => tracing::warn!("some actions did not end in time"),
             }
@@ -313,6 +318,7 @@ impl Claims {
                 LONGEST_NAP
             };
             tokio::select! {
+                biased;
                 () = self.stop.drain.cancelled() => return,
                 Some(batch) = changes.next() => batch.into_iter().for_each(|id| self.core.mark_changed(id)),
                 _ = cluster.changed() => {}

@@ -16,6 +16,7 @@ pub use request::{CreateStore, RetryStore, StoreRef};
 pub use settings::{ServiceParts, ServiceSettings};
 
 use crate::lifecycle::{Condition, Event, FailureCode, Position, Progress, Published, Status, Store};
+use crate::planted::{Bug, planted};
 use crate::ports::{Created, Freshness, ListQuery, NamespaceSeen, NewStore, RepositoryError};
 use crate::reconcile::{ClusterState, Core, Reconciler, Scope, condition};
 use crate::store::{SealedPassword, StoreId};
@@ -45,6 +46,7 @@ impl StoreService {
     /// Asks for a store. Returns as soon as the wish is durable, without waiting for the cluster.
     pub async fn create(&self, request: CreateStore, idempotency_key: Option<&str>) -> Result<Answer, ServiceError> {
         let idempotency = request.idempotency(idempotency_key, &self.core.cipher)?;
+        let idempotency = idempotency.filter(|_| !planted(Bug::IdempotencyKeyDropped));
         let valid = request.validate(&self.settings.reserved)?;
         let installation = self.core.installation().await?;
         let id = StoreId::random(|| self.core.entropy.next_u64());

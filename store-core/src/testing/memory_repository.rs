@@ -71,6 +71,28 @@ impl MemoryRepository {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A store, without a call.
+    pub(crate) fn peek(&self, id: &StoreId) -> Option<Store> {
+        self.memory().rows.get(id).map(|row| row.store.clone())
+    }
+
+    /// All stores, without a call.
+    pub(crate) fn peek_all(&self) -> Vec<Store> {
+        self.memory().rows.values().map(|row| row.store.clone()).collect()
+    }
+
+    /// Everybody's events after `after`, without a call.
+    pub(crate) fn peek_events(&self, after: Position) -> Vec<Event> {
+        let memory = self.memory();
+        let first = memory.events.partition_point(|event| event.position <= after);
+        memory.events[first..].to_vec()
+    }
+
+    /// Whether a sealed password is kept, without a call.
+    pub(crate) fn peek_password(&self, id: &StoreId) -> bool {
+        self.memory().rows.get(id).is_some_and(|row| row.password.is_some())
+    }
+
     /// Tells everybody, the one who wrote it as well.
     fn tell(&self, notice: Notice) {
         let _ = self.notices.send(notice);

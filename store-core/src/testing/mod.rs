@@ -3,6 +3,7 @@
 mod fake_cluster;
 mod memory_repository;
 pub mod repository_contract;
+pub mod simulation;
 mod time;
 pub use fake_cluster::{FakeCluster, Timings};
 pub use memory_repository::MemoryRepository;

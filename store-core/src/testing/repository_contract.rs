@@ -32,45 +32,47 @@ const LONG: Duration = Duration::from_mins(10);
 const SHORT: Duration = Duration::from_millis(20);
 
 /// Makes a test of each check. `$make` is an async function without arguments that returns an
-/// `Arc<dyn StoreRepository>` and a guard that is kept until the check is over.
+/// `Arc<dyn StoreRepository>` and a guard that is kept until the check is over. Attributes before it are put on each test.
 #[macro_export]
 macro_rules! repository_contract {
-    ($make:path) => {
-        $crate::repository_contract!(@tests $make, claims:
+    ($(#[$attribute:meta])* $make:path) => {
+        $crate::repository_contract!(@tests [$(#[$attribute])*] $make, claims:
             a_due_store_is_claimed_once, the_oldest_due_come_first, claimants_never_share_a_store,
             an_ended_lease_is_taken_over, a_lost_claim_writes_nothing, a_released_claim_writes_nothing,
             a_renewed_lease_holds, a_renewal_tells_the_generation, a_released_store_sleeps_until_it_is_due,
             a_store_sleeps_until_its_intent_changes, a_newer_intent_keeps_a_store_due,
             named_stores_are_claimed_due_or_not, the_next_due_time_is_known, an_action_in_flight_is_handed_on,
             an_action_of_an_old_decision_does_not_begin);
-        $crate::repository_contract!(@tests $make, intent:
+        $crate::repository_contract!(@tests [$(#[$attribute])*] $make, intent:
             a_new_store_is_remembered, times_are_kept_in_microseconds, a_name_belongs_to_one_store,
             one_of_many_creates_wins, a_deleted_store_frees_its_name, a_repeated_request_is_replayed,
             repeated_requests_at_once_make_one_store, a_key_is_for_one_request, a_key_is_forgotten_after_a_day,
             a_refused_request_uses_no_key, a_deletion_is_wanted_at_once, a_deletion_may_be_repeated,
             a_retry_is_for_failed_stores, a_retry_brings_a_new_password, an_intent_may_name_the_version_it_saw,
             an_intent_needs_a_store);
-        $crate::repository_contract!(@tests $make, progress:
+        $crate::repository_contract!(@tests [$(#[$attribute])*] $make, progress:
             progress_is_recorded_with_its_events, unseen_progress_keeps_the_version,
             progress_of_an_old_decision_is_stale, details_are_added_up, ready_and_deleted_have_their_times,
             a_password_is_erased, places_are_limited,
- a_place_is_given_out_of_turn, the_oldest_is_admitted_first, a_place_is_given_back,
+            a_place_is_given_out_of_turn, the_oldest_is_admitted_first, a_place_is_given_back,
             a_deleted_store_does_not_wait, a_place_survives_its_owner, admissions_at_once_keep_the_limit);
-        $crate::repository_contract!(@tests $make, reads:
+        $crate::repository_contract!(@tests [$(#[$attribute])*] $make, reads:
             nothing_is_there_at_first, a_cluster_is_bound_once, a_list_comes_in_pages, pages_are_stable,
             a_list_is_filtered, a_full_last_page_has_no_next, a_wrong_cursor_is_refused, the_queue_has_an_order,
             events_come_in_order, events_come_in_portions);
     };
-    (@tests $make:path, $group:ident: $($check:ident),+) => {
+    (@tests $attributes:tt $make:path, $group:ident: $($check:ident),+) => {
         mod $group {
             use super::*;
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $check() {
-                    let (repository, _guard) = $make().await;
-                    $crate::testing::repository_contract::$group::$check(repository).await;
-                }
-            )+
+            $($crate::repository_contract!(@test $attributes $make, $group, $check);)+
+        }
+    };
+    (@test [$($attribute:tt)*] $make:path, $group:ident, $check:ident) => {
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        $($attribute)*
+        async fn $check() {
+            let (repository, _guard) = $make().await;
+            $crate::testing::repository_contract::$group::$check(repository).await;
         }
     };
 }

@@ -1,0 +1,86 @@
+//! A process that can be frozen, continued and killed at any of its awaits.
+//!
+//! Everything that a replica does to the world goes through its ports, and every port call of it comes to
+//! [`point`](Process::point) before and after its effect. A process that is frozen waits there until it is continued; one
+//! that is dead waits for ever, which looks to the world exactly as if it had ended between two instructions: what it
+//! holds in memory is never seen again.
+
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use jiff::SignedDuration;
+use tokio::sync::watch;
+
+/// What a process is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Run {
+    Running,
+    Frozen,
+    Dead,
+}
+
+/// One run of a replica, from its start to its end.
+#[derive(Debug)]
+pub(super) struct Process {
+    /// Counts all processes of the schedule.
+    pub(super) number: usize,
+    /// On which host it runs; hosts share nothing.
+    pub(super) host: usize,
+    /// How far its clock is off.
+    pub(super) skew: SignedDuration,
+    /// Its kubeconfig leads to another cluster.
+    pub(super) is_misled: bool,
+    run: watch::Sender<Run>,
+    /// After how many more points it is killed.
+    fuse: Mutex<Option<u32>>,
+}
+
+impl Process {
+    pub(super) fn new(number: usize, host: usize, skew: SignedDuration, is_misled: bool) -> Self {
+        let (run, fuse) = (watch::Sender::new(Run::Running), Mutex::new(None));
+        Self { number, host, skew, is_misled, run, fuse }
+    }
+
+    pub(super) fn state(&self) -> Run {
+        *self.run.borrow()
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        self.state() == Run::Running
+    }
+
+    pub(super) fn set(&self, run: Run) {
+        self.run.send_replace(run);
+    }
+
+    /// Kills it at a later point.
+    pub(super) fn light_fuse(&self, points: u32) {
+        *self.fuse.lock().unwrap_or_else(PoisonError::into_inner) = Some(points);
+    }
+
+    /// Whether the fuse has burnt down at this point.
+    pub(super) fn burns_down(&self) -> bool {
+        let mut fuse = self.fuse.lock().unwrap_or_else(PoisonError::into_inner);
+        match fuse.as_mut() {
+            None => false,
+            Some(0) => {
+                *fuse = None;
+                true
+            }
+            Some(left) => {
+                *left -= 1;
+                false
+            }
+        }
+    }
+
+    /// Returns when the process runs.
+    pub(super) async fn gate(&self) {
+        if self.is_running() {
+            return;
+        }
+        let mut run = self.run.subscribe();
+        // The sender lives as long as the process, so this never ends by itself.
+        let _ = run.wait_for(|run| *run == Run::Running).await;
+    }
+}
