@@ -105,7 +105,6 @@ impl Fault {
 #[derive(Debug, Clone, Default)]
 pub struct Counts {
     struck: [u64; Fault::ALL.len()],
-    pub(super) is_next_misled: bool,
 }
 
 impl Counts {
@@ -165,20 +164,57 @@ pub(super) fn strike(world: &Arc<World>, fault: Fault) {
         _ => Some(strike_weather(world, fault)),
     };
     if let Some(what) = done {
-        world.state().counts.count(fault);
-        world.note("FAULT", fault as u64, || format!("{fault:?}: {what}"));
+        tell(world, fault, &what);
     }
 }
 
+fn tell(world: &World, fault: Fault, what: &str) {
+    world.state().counts.count(fault);
+    world.note("FAULT", fault as u64, || format!("{fault:?}: {what}"));
+}
+
+/// These are only worth striking with while a Helm is at work.
+fn needs_helm(fault: Fault) -> bool {
+    matches!(fault, Fault::KillWithoutHelm | Fault::Freeze | Fault::FreezeWithHelm)
+}
+
+/// A Helm starts that a fault has been waiting for: it strikes the Helm's parent while the Helm is at work.
+pub(super) fn strike_parent(world: &Arc<World>, number: usize, fault: Fault) {
+    let world = Arc::clone(world);
+    tokio::spawn(async move {
+        world.pause(0, 600).await;
+        let process = {
+            let state = world.state();
+            let parent = state.replicas.iter().find(|replica| replica.process.number == number);
+            parent.map(|replica| Arc::clone(&replica.process)).filter(|process| process.is_running())
+        };
+        if let Some(process) = process
+            && !world.state().is_healing
+        {
+            tell(&world, fault, &hit(&world, process, fault));
+        }
+    });
+}
+
 fn strike_process(world: &Arc<World>, fault: Fault) -> Option<String> {
-    let process = running(world)?;
+    let process = if needs_helm(fault) { parent_of_helm(world) } else { running(world) };
+    let Some(process) = process else {
+        if needs_helm(fault) {
+            world.state().weather.at_next_helms.push(fault);
+        }
+        return None;
+    };
+    Some(hit(world, process, fault))
+}
+
+fn hit(world: &Arc<World>, process: Arc<Process>, fault: Fault) -> String {
     let number = process.number;
     let what = format!("process {number}");
     match fault {
         Fault::Kill => replica::kill(world, number, "at once"),
         Fault::KillWithoutHelm => replica::kill_alone(world, number),
         Fault::OtherCluster => {
-            world.state().counts.is_next_misled = true;
+            world.state().weather.is_next_misled = true;
             replica::kill(world, number, "and its kubeconfig is changed");
         }
         Fault::KillAtCall => {
@@ -187,7 +223,15 @@ fn strike_process(world: &Arc<World>, fault: Fault) -> Option<String> {
         }
         _ => freeze(world, process, fault == Fault::FreezeWithHelm),
     }
-    Some(what)
+    what
+}
+
+/// A process whose Helm is at work.
+fn parent_of_helm(world: &World) -> Option<Arc<Process>> {
+    let state = world.state();
+    let parents: Vec<usize> = state.helms.iter().map(|helm| helm.parent).collect();
+    let mut running = state.replicas.iter().filter(|replica| replica.process.is_running());
+    running.find(|replica| parents.contains(&replica.process.number)).map(|replica| Arc::clone(&replica.process))
 }
 
 fn strike_all(world: &Arc<World>) -> Option<String> {
@@ -342,7 +386,6 @@ pub(super) fn stop(world: &World) {
     let now = world.elapsed();
     let mut state = world.state();
     state.is_healing = true;
-    state.counts.is_next_misled = false;
     let objects = state.cluster.namespaces.values_mut().filter_map(|namespace| namespace.objects.as_mut());
     objects.for_each(|objects| objects.outage = None);
     let weather = &mut state.weather;

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::cluster::{MILESTONES, Namespace, Objects, Revision, RevisionStatus, Volume};
+use super::faults;
 use super::oracle::Invariant;
 use super::process::Process;
 use super::world::{State, World};
@@ -57,7 +58,14 @@ pub(super) fn start(
         Helm { id: context.id, store: store.id.clone(), kind, parent: process.number, is_frozen: false, began, exit };
     world
         .note("helm", process.number as u64, || format!("{} starts to {kind} (attempt {})", store.id, store.attempt()));
-    world.state().helms.push(helm);
+    let fault = {
+        let mut state = world.state();
+        state.helms.push(helm);
+        state.weather.at_next_helms.pop()
+    };
+    if let Some(fault) = fault {
+        faults::strike_parent(world, process.number, fault);
+    }
     let (world, store, id) = (Arc::clone(world), store.clone(), context.id);
     tokio::spawn(async move {
         let end = match kind {

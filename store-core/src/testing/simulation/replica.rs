@@ -157,12 +157,13 @@ fn restart_later(world: &Arc<World>, place: usize) {
         let mut state = world.state();
         let most = if state.is_healing { 1 } else { 25 };
         let delay = state.dice.seconds(0, most);
-        let is_misled = !state.is_healing && std::mem::take(&mut state.counts.is_next_misled);
+        let is_misled = std::mem::take(&mut state.weather.is_next_misled);
         (delay, state.replicas[place].setup, is_misled)
     };
     let world = Arc::clone(world);
     tokio::spawn(async move {
         tokio::time::sleep(delay).await;
+        let is_misled = is_misled && !world.state().is_healing;
         start(&world, place, setup, is_misled);
     });
 }

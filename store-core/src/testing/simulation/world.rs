@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use super::cluster::{Cluster, Look};
 use super::dice::Dice;
-use super::faults::Counts;
+use super::faults::{Counts, Fault};
 use super::helm::Helm;
 use super::oracle::{Invariant, Oracle};
 use super::process::Process;
@@ -72,6 +72,10 @@ pub(super) struct Weather {
     pub(super) helm_groans: u32,
     /// The next Helms are killed while they work.
     pub(super) helm_kills: u32,
+    /// What strikes the processes that start the next Helms, while those work.
+    pub(super) at_next_helms: Vec<Fault>,
+    /// The next process to start has a kubeconfig that leads to another cluster.
+    pub(super) is_next_misled: bool,
     /// The next namespaces to go are held up for this long.
     pub(super) finalizers: Vec<Duration>,
     /// The next volumes to go take this much longer.
