@@ -20,7 +20,7 @@ use store_core::ports::{Entropy, StoreRepository};
 use store_core::reconcile::{ReconcilerSettings, Scope};
 use store_core::service::{CreateStore, ServiceParts, ServiceSettings, StoreDocument, StoreRef};
 use store_core::store::PublicUrlTemplate;
-use store_db::{DatabaseUrl, OpenMode, ReconcilerLock, SqliteRepository};
+use store_db::{DatabaseRepository, DatabaseUrl, OpenMode, ReconcilerLock};
 use store_k8s::{ChartSource, Cluster, ClusterConfig, HelmConfig, HelmDeployer, KubeProbe};
 use store_platform::{CredentialsKeyFile, OsEntropy, SystemClock};
 
@@ -29,7 +29,7 @@ type AnyError = Box<dyn Error>;
 #[tokio::main]
 async fn main() -> Result<(), AnyError> {
     let database = database()?;
-    let repository = Arc::new(SqliteRepository::open(&database, OpenMode::Create).await?);
+    let repository = Arc::new(DatabaseRepository::open_sqlite(&database, OpenMode::Create).await?);
     let service = platform(Arc::clone(&repository), &database).await?;
 
     // One process reconciles a SQLite file. Without the lock, wishes are written down for the one that has it.
@@ -68,7 +68,7 @@ fn database() -> Result<PathBuf, AnyError> {
 }
 
 /// The service on a database file and the cluster of the kubeconfig.
-async fn platform(repository: Arc<SqliteRepository>, database: &Path) -> Result<StoreService, AnyError> {
+async fn platform(repository: Arc<DatabaseRepository>, database: &Path) -> Result<StoreService, AnyError> {
     let installation = repository.installation().await?.id;
     let keys = CredentialsKeyFile::read_or_create(&database.with_added_extension("credentials-key"), &OsEntropy)?.0;
     // The libraries read no environment by themselves.

@@ -5,6 +5,8 @@ use std::error::Error;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use store_core::ports::RepositoryError;
 
+use crate::{postgres, sqlite};
+
 /// How a query ends that does not succeed.
 #[derive(Debug)]
 pub(crate) enum QueryError {
@@ -57,18 +59,6 @@ impl From<QueryError> for RepositoryError {
     }
 }
 
-/// What SQLite says of trouble that may pass. Diesel hands its texts on without their codes; they have been the same
-/// for decades, and they name neither values nor paths.
-const PASSING: [&str; 7] = [
-    "database is locked",
-    "database table is locked",
-    "database or disk is full",
-    "disk I/O error",
-    "unable to open database file",
-    "attempt to write a readonly database",
-    "out of memory",
-];
-
 /// What the database says, if the same call may succeed later.
 pub(crate) fn passing_trouble(error: &DieselError) -> Option<String> {
     match error {
@@ -76,8 +66,8 @@ pub(crate) fn passing_trouble(error: &DieselError) -> Option<String> {
             DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::SerializationFailure,
             info,
         ) => Some(info.message().to_owned()),
-        DieselError::DatabaseError(_, info) => {
-            PASSING.iter().find(|text| info.message().starts_with(**text)).map(|text| (*text).to_owned())
+        DieselError::DatabaseError(kind, info) => {
+            sqlite::passing_trouble(info.message()).or_else(|| postgres::trouble::passing(*kind, &**info))
         }
         DieselError::RollbackErrorOnCommit { commit_error, .. } => passing_trouble(commit_error),
         DieselError::BrokenTransactionManager => Some("the connection is being replaced".to_owned()),

@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use store_core::ports::RepositoryError;
 use tokio::sync::{mpsc, oneshot};
@@ -12,8 +13,9 @@ use crate::error::{QueryError, internal};
 /// How many queries may wait for a thread before callers do.
 const WAITING: usize = 256;
 
-/// A query that is on its way; it returns how its answer is given, once the thread has cleaned up after it.
-type Job = Box<dyn FnOnce(&mut Conn<'_>) -> Reply + Send>;
+/// A query that is on its way, for a connection or for the reason why there is none; it returns how its answer is given,
+/// once the thread has cleaned up after it.
+type Job = Box<dyn FnOnce(Result<&mut Conn<'_>, RepositoryError>) -> Reply + Send>;
 type Reply = Box<dyn FnOnce() + Send>;
 
 enum Order {
@@ -23,8 +25,8 @@ enum Order {
 
 /// A connection of any kind, as its thread owns it.
 pub(crate) trait Owned: Send + Sized + 'static {
-    /// Lends the connection to a query.
-    fn lend(&mut self) -> Conn<'_>;
+    /// Lends the connection to a query, or says why there is none.
+    fn lend(&mut self) -> Result<Conn<'_>, RepositoryError>;
     /// Opens another one like this, after a panic or a failure that it cannot be used after.
     fn reopen(&self) -> Option<Self>;
     /// Cleans up after a query; `erased` says whether it erased a secret.
@@ -37,6 +39,8 @@ pub(crate) trait Owned: Send + Sized + 'static {
 pub(crate) struct Lane {
     orders: mpsc::Sender<Order>,
     ended: Mutex<Vec<oneshot::Receiver<()>>>,
+    /// How long callers wait for an answer; for ever if absent.
+    patience: Option<Duration>,
 }
 
 impl Lane {
@@ -54,7 +58,12 @@ impl Lane {
             })?;
             ended.push(at_end);
         }
-        Ok(Self { orders, ended: Mutex::new(ended) })
+        Ok(Self { orders, ended: Mutex::new(ended), patience: None })
+    }
+
+    /// The same, with callers who wait this long at most.
+    pub(crate) fn patient_for(self, patience: Duration) -> Self {
+        Self { patience: Some(patience), ..self }
     }
 
     /// Runs a query on one of the threads. If the caller goes away meanwhile, it runs to its end all the same.
@@ -62,9 +71,19 @@ impl Lane {
         &self,
         query: impl FnOnce(&mut Conn<'_>) -> Result<T, QueryError> + Send + 'static,
     ) -> Result<T, RepositoryError> {
+        let Some(patience) = self.patience else { return self.order(query).await };
+        let reason = || format!("it did not answer within {} s", patience.as_secs());
+        let in_time = tokio::time::timeout(patience, self.order(query)).await;
+        in_time.map_err(|_| RepositoryError::Unavailable { reason: reason() })?
+    }
+
+    async fn order<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&mut Conn<'_>) -> Result<T, QueryError> + Send + 'static,
+    ) -> Result<T, RepositoryError> {
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move |conn| {
-            let result = query(conn);
+            let result = conn.map_err(QueryError::Refused).and_then(query);
             Box::new(move || drop(answer.send(result)))
         });
         self.orders.send(Order::Run(job)).await.map_err(|_| closed())?;
@@ -94,8 +113,14 @@ fn closed() -> RepositoryError {
 
 fn serve<C: Owned>(mut connection: C, orders: &Mutex<mpsc::Receiver<Order>>) {
     while let Some(Order::Run(job)) = next(orders) {
-        let mut conn = connection.lend();
-        let outcome = catch_unwind(AssertUnwindSafe(|| job(&mut conn)));
+        let mut conn = match connection.lend() {
+            Ok(conn) => conn,
+            Err(reason) => {
+                job(Err(reason))();
+                continue;
+            }
+        };
+        let outcome = catch_unwind(AssertUnwindSafe(|| job(Ok(&mut conn))));
         let erased = conn.has_erased();
         let useless = outcome.is_err() || conn.is_broken();
         if useless {

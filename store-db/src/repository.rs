@@ -1,34 +1,50 @@
-//! The port on SQLite: each call hands its arguments to a thread that owns a connection.
+//! The port on a database: each call hands its arguments to a thread that owns a connection.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::stream;
 use jiff::Timestamp;
 use store_core::lifecycle::{Event, Position, Store};
 use store_core::ports::{
-    ActionInFlight, Admission, Claim, ClaimRequest, Claimed, Created, Installation, ListQuery, NewStore, Page,
-    ProgressUpdate, Recorded, Renewal, RepositoryError, StoreRepository, WakeUp,
+    ActionInFlight, Admission, Claim, ClaimRequest, Claimed, Created, Installation, ListQuery, NewStore, NoticeStream,
+    Page, ProgressUpdate, Recorded, Renewal, RepositoryError, StoreRepository, WakeUp,
 };
 use store_core::store::{SealedPassword, StoreId, StoreName};
 
 use crate::lanes::Lane;
+use crate::postgres::{self, Postgres, PostgresOpenError, PostgresOptions, PostgresUrl};
 use crate::queries::{self, claims, installation, intent, progress, reads};
 use crate::sqlite::{self, OpenError, OpenMode};
+use crate::url::DatabaseUrl;
 
-/// A [`StoreRepository`] in a SQLite file.
+/// How long callers wait for PostgreSQL: longer than a transaction may take, so that a slow one still gives its answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A [`StoreRepository`] in a database.
 ///
-/// One thread writes and a few read, each with a connection of its own. Several of these, in one process or in many,
-/// may share a file. Dropping it ends its threads soon; [`close`](Self::close) waits for that.
-pub struct SqliteRepository {
+/// In a SQLite file one thread writes and a few read; in a PostgreSQL database a few do either. Each has a connection of
+/// its own. Several of these, in one process or in many, may share a database. Dropping it ends its threads soon;
+/// [`close`](Self::close) waits for that.
+pub struct DatabaseRepository {
     writer: Lane,
     readers: Lane,
+    postgres: Option<Postgres>,
 }
 
-impl SqliteRepository {
-    /// Opens a file and brings its tables up to date.
-    pub async fn open(path: impl AsRef<Path>, mode: OpenMode) -> Result<Self, OpenError> {
+impl DatabaseRepository {
+    /// Opens a database and brings its tables up to date.
+    pub async fn open(url: &DatabaseUrl, mode: OpenMode) -> Result<Self, OpenError> {
+        match url {
+            DatabaseUrl::Sqlite(path) => Self::open_sqlite(path, mode).await,
+            DatabaseUrl::Postgres(url) => Self::open_postgres(url, PostgresOptions::default(), mode).await,
+        }
+    }
+
+    /// Opens a SQLite file and brings its tables up to date.
+    pub async fn open_sqlite(path: impl AsRef<Path>, mode: OpenMode) -> Result<Self, OpenError> {
         let path = path.as_ref().to_owned();
         let failed = {
             let path = path.clone();
@@ -40,19 +56,41 @@ impl SqliteRepository {
         Ok(Self {
             writer: Lane::start("sqlite-writer", vec![writer]).map_err(start_failed)?,
             readers: Lane::start("sqlite-reader", readers).map_err(start_failed)?,
+            postgres: None,
         })
     }
 
-    /// Ends the threads after what they have in hand, and moves the log into the database. Later calls are refused as
+    /// Opens a PostgreSQL database and brings its tables up to date. The database itself must be there.
+    pub async fn open_postgres(url: &PostgresUrl, options: PostgresOptions, mode: OpenMode) -> Result<Self, OpenError> {
+        let failed = |reason: String| PostgresOpenError::Failed { server: url.to_string(), reason };
+        let opened = {
+            let url = url.clone();
+            tokio::task::spawn_blocking(move || postgres::open(&url, options, mode)).await
+        };
+        let (writers, readers, postgres) = opened.map_err(|error| failed(error.to_string()))??;
+        let start_failed = |error: std::io::Error| failed(format!("no thread can be started: {error}"));
+        let writer = Lane::start("postgres-writer", writers).map_err(start_failed)?;
+        let readers = Lane::start("postgres-reader", readers).map_err(start_failed)?;
+        Ok(Self {
+            writer: writer.patient_for(PATIENCE),
+            readers: readers.patient_for(PATIENCE),
+            postgres: Some(postgres),
+        })
+    }
+
+    /// Ends the threads after what they have in hand; SQLite's log is moved into the file. Later calls are refused as
     /// unavailable.
     pub async fn close(&self) {
+        if let Some(postgres) = &self.postgres {
+            postgres.close();
+        }
         self.readers.close().await;
         self.writer.close().await;
     }
 }
 
 #[async_trait]
-impl StoreRepository for SqliteRepository {
+impl StoreRepository for DatabaseRepository {
     async fn installation(&self) -> Result<Installation, RepositoryError> {
         self.readers.run(installation::get).await
     }
@@ -171,5 +209,13 @@ impl StoreRepository for SqliteRepository {
 
     async fn next_due(&self) -> Result<Option<Duration>, RepositoryError> {
         self.readers.run(claims::next_due).await
+    }
+
+    fn notices(&self) -> NoticeStream {
+        match &self.postgres {
+            Some(postgres) => postgres.notices(),
+            // Nobody tells what is written into a file.
+            None => Box::pin(stream::pending()),
+        }
     }
 }

@@ -251,7 +251,8 @@ impl NewEventRow {
             kind: event.kind.as_str().to_owned(),
             status: event.status.as_str().to_owned(),
             step: event.step.map(|step| step.as_str().to_owned()),
-            message: event.message,
+            // PostgreSQL keeps no NUL in a text, and it means nothing to people.
+            message: event.message.replace('\0', "\u{fffd}"),
             at: event.at.as_microsecond(),
         }
     }

@@ -5,6 +5,8 @@ diesel::table! {
         singleton -> Integer,
         id -> Text,
         cluster_uid -> Nullable<Text>,
+        credentials_key -> Nullable<Text>,
+        moved_to -> Nullable<Text>,
     }
 }
 

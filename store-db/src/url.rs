@@ -1,13 +1,18 @@
 //! What users write in `DATABASE_URL`.
 
+use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
 
-/// Which database to use.
+use crate::postgres::PostgresUrl;
+
+/// Which database to use. Shows itself without passwords.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DatabaseUrl {
     /// A SQLite file.
     Sqlite(PathBuf),
+    /// A PostgreSQL database.
+    Postgres(PostgresUrl),
 }
 
 /// Why a database URL was refused. Never repeats what could be a password.
@@ -18,32 +23,50 @@ pub struct DatabaseUrlError {
 }
 
 const SUPPORTED: &str = "write sqlite:///stores.db for a file beside the configuration, sqlite:////var/lib/stores.db \
-                         for one from the root, or just a path";
+                         for one from the root, or just a path; or postgres://user:password@host:5432/database for \
+                         PostgreSQL, with special characters of the password percent-encoded";
 
 impl DatabaseUrl {
     /// Reads a database URL. A relative path is one from `base`: the directory of the `.env` file that names it, or the
     /// working directory.
     ///
-    /// What has a scheme, known or mistyped, is never taken for a file.
+    /// What has a scheme, known or mistyped, is never taken for a file. PostgreSQL's `sslmode` may be `disable`,
+    /// `require` or `verify-full`; the last two are the same: certificate and host name are verified, against the
+    /// authorities in `sslrootcert` or those of the system. It is `verify-full` unless the server is on this machine.
     pub fn parse(text: &str, base: &Path) -> Result<Self, DatabaseUrlError> {
-        let path = match scheme(text) {
-            None => text,
-            Some("sqlite") => sqlite_path(text)?,
-            Some("postgres" | "postgresql") => return refuse("PostgreSQL is not supported yet, only SQLite is"),
-            Some("") => return refuse("it begins with a colon: a database in memory would be lost at the next start"),
-            Some(other) => return refuse(format!("{other:?} is no kind of database that is supported")),
-        };
-        if path.is_empty() {
-            return refuse("it names no file");
+        match scheme(text) {
+            None => file(text, base),
+            Some("sqlite") => file(sqlite_path(text)?, base),
+            Some("postgres" | "postgresql") => match text.split_once("://") {
+                Some((_, rest)) => PostgresUrl::parse(rest, base).map(Self::Postgres).or_else(refuse),
+                None => refuse("postgres: is not followed by two slashes"),
+            },
+            Some("") => refuse("it begins with a colon: a database in memory would be lost at the next start"),
+            Some(other) => refuse(format!("{other:?} is no kind of database that is supported")),
         }
-        if path.ends_with('/') {
-            return refuse("it names a directory, not a file");
-        }
-        if path.contains('\0') {
-            return refuse("it has a NUL character");
-        }
-        Ok(Self::Sqlite(base.join(path)))
     }
+}
+
+impl Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(file) => file.display().fmt(f),
+            Self::Postgres(url) => url.fmt(f),
+        }
+    }
+}
+
+fn file(path: &str, base: &Path) -> Result<DatabaseUrl, DatabaseUrlError> {
+    if path.is_empty() {
+        return refuse("it names no file");
+    }
+    if path.ends_with('/') {
+        return refuse("it names a directory, not a file");
+    }
+    if path.contains('\0') {
+        return refuse("it has a NUL character");
+    }
+    Ok(DatabaseUrl::Sqlite(base.join(path)))
 }
 
 fn refuse<T>(problem: impl Into<String>) -> Result<T, DatabaseUrlError> {

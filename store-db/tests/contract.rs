@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use store_core::ports::StoreRepository;
-use store_db::{OpenMode, SqliteRepository};
+use store_db::{DatabaseRepository, OpenMode};
 
 async fn sqlite() -> (Arc<dyn StoreRepository>, tempfile::TempDir) {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("stores.db");
-    let repository = SqliteRepository::open(path, OpenMode::Create).await.expect("a new database");
+    let repository = DatabaseRepository::open_sqlite(path, OpenMode::Create).await.expect("a new database");
     (Arc::new(repository), directory)
 }
 

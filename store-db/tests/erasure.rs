@@ -11,7 +11,7 @@ use common::{claimed, open, place, request, secret};
 use store_core::lifecycle::{EventKind, Gates, Progress, Provisioning};
 use store_core::ports::{EventDraft, ProgressUpdate, Recorded, StoreRepository};
 use store_core::store::Engine;
-use store_db::SqliteRepository;
+use store_db::DatabaseRepository;
 
 /// Shorter pieces may occur by chance.
 const PIECE: usize = 8;
@@ -78,7 +78,7 @@ async fn a_log_in_use_is_emptied_later() {
     assert!(!holds(&path, 1));
 }
 
-async fn erase(repository: &SqliteRepository, number: u32) {
+async fn erase(repository: &DatabaseRepository, number: u32) {
     let claim = claimed(repository, &request(number).id).await.claim;
     let at = request(number).at;
     let update = ProgressUpdate {

@@ -16,7 +16,7 @@ use store_core::ports::{
     Admission, ClaimRequest, Claimable, Created, ErrorClass, ListQuery, NewStore, RepositoryError, StoreRepository,
     WakeUp,
 };
-use store_db::{OpenError, OpenMode, SqliteRepository};
+use store_db::{DatabaseRepository, OpenError, OpenMode};
 
 /// Does something to the file behind the repository's back.
 fn tamper(path: &Path, sql: &str) {
@@ -26,7 +26,7 @@ fn tamper(path: &Path, sql: &str) {
 }
 
 async fn refusal(path: &Path, mode: OpenMode) -> OpenError {
-    match SqliteRepository::open(path, mode).await {
+    match DatabaseRepository::open_sqlite(path, mode).await {
         Ok(_) => panic!("{} cannot be opened", path.display()),
         Err(error) => error,
     }
@@ -43,7 +43,7 @@ async fn a_file_that_is_opened_again_has_everything() {
     repository.close().await;
 
     for mode in [OpenMode::Existing, OpenMode::Create] {
-        let again = SqliteRepository::open(&path, mode).await.unwrap();
+        let again = DatabaseRepository::open_sqlite(&path, mode).await.unwrap();
         assert_eq!(again.get(&store.id).await.unwrap(), Some(store.clone()));
         assert_eq!(again.installation().await.unwrap(), installation);
         assert_eq!(again.sealed_password(&store.id).await.unwrap(), Some(request(1).password));

@@ -10,7 +10,7 @@ use store_core::StoreService;
 use store_core::ports::{Deployer, Entropy as _, HealthProbe, RepositoryError, StoreRepository};
 use store_core::reconcile::{Reconciler, ReconcilerSettings, Scope};
 use store_core::service::{ServiceParts, ServiceSettings};
-use store_db::{LockError, OpenMode, ReconcilerLock, SqliteRepository};
+use store_db::{DatabaseRepository, LockError, OpenMode, ReconcilerLock};
 use store_k8s::{
     ChartSource, Cluster, ClusterConfig, ConnectError, HelmConfig, HelmDeployer, HelmSetupError, KubeProbe,
 };
@@ -68,7 +68,7 @@ pub enum OpenError {
 /// The platform, with its adapters.
 pub struct Platform {
     service: StoreService,
-    repository: Arc<SqliteRepository>,
+    repository: Arc<DatabaseRepository>,
     database: PathBuf,
     /// What is worth saying once: which database, cluster, Helm.
     facts: Vec<String>,
@@ -171,7 +171,7 @@ impl ClusterSide {
     }
 }
 
-async fn open_database(configuration: &Configuration, access: Access) -> Result<SqliteRepository, OpenError> {
+async fn open_database(configuration: &Configuration, access: Access) -> Result<DatabaseRepository, OpenError> {
     let mode = match access {
         Access::Work => {
             make_private(&configuration.state_dir)?;
@@ -179,7 +179,7 @@ async fn open_database(configuration: &Configuration, access: Access) -> Result<
         }
         Access::Read => OpenMode::Existing,
     };
-    SqliteRepository::open(&configuration.database.file, mode).await.map_err(OpenError::Database)
+    DatabaseRepository::open_sqlite(&configuration.database.file, mode).await.map_err(OpenError::Database)
 }
 
 fn make_private(directory: &Path) -> Result<(), OpenError> {

@@ -37,6 +37,8 @@ pub(crate) fn claim_due(conn: &mut Conn<'_>, request: &ClaimRequest) -> Answer<V
 }
 
 fn claimable(conn: &mut Conn<'_>, request: &ClaimRequest, now: i64) -> Answer<Vec<ClaimableRow>> {
+    let count = limit(request.limit);
+    let locked = conn.lock_claimable(request, now, count)?;
     let rows = on_backend!(conn, |c| {
         let free = stores::lease_until.is_null().or(stores::lease_until.le(now));
         let mut rows = stores::table.select(ClaimableRow::as_select()).filter(free).into_boxed();
@@ -47,7 +49,10 @@ fn claimable(conn: &mut Conn<'_>, request: &ClaimRequest, now: i64) -> Answer<Ve
             }
             Claimable::These(ids) => rows.filter(stores::id.eq_any(ids.iter().map(StoreId::as_str))),
         };
-        rows.order((stores::due_at, stores::created_at, stores::id)).limit(limit(request.limit)).load(c)
+        if let Some(locked) = &locked {
+            rows = rows.filter(stores::id.eq_any(locked));
+        }
+        rows.order((stores::due_at, stores::created_at, stores::id)).limit(count).load(c)
     })?;
     Ok(rows)
 }
@@ -85,6 +90,7 @@ fn lease(conn: &mut Conn<'_>, row: ClaimableRow, request: &ClaimRequest, now: i6
 /// Extends a lease that is still ours.
 pub(crate) fn renew(conn: &mut Conn<'_>, claim: &Claim, lease: Duration) -> Answer<Renewal> {
     conn.write(|conn| {
+        conn.lock_store(&claim.store)?;
         let until = Some(later(conn.now()?, lease));
         let generation: Option<i64> = on_backend!(conn, |c| diesel::update(stores::table.filter(held!(claim)))
             .set((stores::lease_until.eq(until), stores::due_at.eq(until)))
@@ -101,6 +107,7 @@ pub(crate) fn renew(conn: &mut Conn<'_>, claim: &Claim, lease: Duration) -> Answ
 /// Gives a lease back. A store whose intent is newer than `generation` is due at once.
 pub(crate) fn release(conn: &mut Conn<'_>, claim: &Claim, generation: u64, wake_up: WakeUp) -> Answer<()> {
     conn.write(|conn| {
+        conn.lock_store(&claim.store)?;
         let now = conn.now()?;
         let due = match wake_up {
             WakeUp::After(delay) => Some(later(now, delay)),

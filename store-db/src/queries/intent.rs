@@ -14,15 +14,19 @@ use crate::rows;
 use crate::rows::{IntentColumns, KeyRow, PasswordRow, StoreRow};
 use crate::schema::{idempotency_keys, sealed_passwords, stores};
 
+/// How often a create looks again at name and key, when rivals that it had not seen kept it from writing.
+const LOOKS: u32 = 3;
+
 /// Remembers a new store, or answers with the one that the same request made before.
 pub(crate) fn create(conn: &mut Conn<'_>, new: &NewStore) -> Answer<Created> {
-    match conn.write(|conn| create_once(conn, new)) {
-        // Where writers are not alone, a rival may have been faster than the look at the name.
-        Err(QueryError::Database(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _))) => {
-            conn.write(|conn| create_once(conn, new))
+    for _ in 1..LOOKS {
+        match conn.write(|conn| create_once(conn, new)) {
+            // Where writers are not alone, a rival may have been faster than the look.
+            Err(QueryError::Database(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _))) => {}
+            answer => return answer,
         }
-        answer => answer,
     }
+    conn.write(|conn| create_once(conn, new))
 }
 
 fn create_once(conn: &mut Conn<'_>, new: &NewStore) -> Answer<Created> {
@@ -35,6 +39,7 @@ fn create_once(conn: &mut Conn<'_>, new: &NewStore) -> Answer<Created> {
     let (store, event) = changes::create(new);
     insert(conn, &store, &new.password)?;
     write_event(conn, &store, &event, new.at)?;
+    conn.note_intent(&store.id);
     if let Some(key) = &new.idempotency {
         remember(conn, key, &store)?;
     }
@@ -49,11 +54,13 @@ pub(crate) fn request_deletion(
     at: Timestamp,
 ) -> Answer<Store> {
     conn.write(|conn| {
+        conn.lock_store(id)?;
         let mut store = find(conn, id)?.ok_or(RepositoryError::NotFound)?;
         if let Some(event) = changes::request_deletion(&mut store, expected, at)? {
             write_intent(conn, &store)?;
             erase_password(conn, id)?;
             write_event(conn, &store, &event, at)?;
+            conn.note_intent(id);
         }
         Ok(store)
     })
@@ -68,6 +75,7 @@ pub(crate) fn request_retry(
     at: Timestamp,
 ) -> Answer<Store> {
     conn.write(|conn| {
+        conn.lock_store(id)?;
         let mut store = find(conn, id)?.ok_or(RepositoryError::NotFound)?;
         let event = changes::request_retry(&mut store, expected, at)?;
         write_intent(conn, &store)?;
@@ -76,6 +84,7 @@ pub(crate) fn request_retry(
             insert_password(conn, &store, password)?;
         }
         write_event(conn, &store, &event, at)?;
+        conn.note_intent(id);
         Ok(store)
     })
 }

@@ -32,6 +32,7 @@ pub(crate) fn find(conn: &mut Conn<'_>, id: &StoreId) -> Answer<Option<Store>> {
 /// Writes an event of a store that has just changed.
 fn write_event(conn: &mut Conn<'_>, store: &Store, draft: &EventDraft, at: Timestamp) -> Answer<()> {
     let row = NewEventRow::new(store, draft, at);
+    conn.prepare_event()?;
     on_backend!(conn, |c| diesel::insert_into(events::table).values(&row).execute(c))?;
     Ok(())
 }

@@ -14,6 +14,7 @@ use crate::schema::stores;
 /// Writes progress and its events, if epoch and generation still are these.
 pub(crate) fn record(conn: &mut Conn<'_>, claim: &Claim, generation: u64, update: &ProgressUpdate) -> Answer<Recorded> {
     conn.write(|conn| {
+        conn.lock_store(&claim.store)?;
         let Some(mut store) = decided_on(conn, claim, generation)? else { return Ok(Recorded::Stale) };
         changes::record(&mut store, update);
         let columns = row(ProgressColumns::new(&store))?;
@@ -42,6 +43,8 @@ fn decided_on(conn: &mut Conn<'_>, claim: &Claim, generation: u64) -> Answer<Opt
 /// Gives the claimed store a place: if one is free and no older store waits, or out of turn.
 pub(crate) fn admit(conn: &mut Conn<'_>, claim: &Claim, admission: Admission) -> Answer<bool> {
     conn.write(|conn| {
+        conn.lock_admission()?;
+        conn.lock_store(&claim.store)?;
         let mine: Option<bool> =
             on_backend!(conn, |c| stores::table.filter(held!(claim)).select(stores::admitted).first(c).optional())?;
         match mine {
@@ -84,6 +87,7 @@ pub(crate) fn begin_action(
     action: &ActionInFlight,
 ) -> Answer<bool> {
     conn.write(|conn| {
+        conn.lock_store(&claim.store)?;
         let ends = later(conn.now()?, action.kind.hard_deadline());
         let text = row(serde_json::to_string(&InFlight { action: action.clone(), ends }))?;
         let mine = stores::table.filter(held!(claim)).filter(stores::generation.eq(stored(generation)));

@@ -7,6 +7,7 @@ use diesel::connection::SimpleConnection;
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::Integer;
+use store_core::ports::RepositoryError;
 
 use crate::backend::Conn;
 use crate::lanes::Owned;
@@ -78,8 +79,8 @@ impl Writer {
 }
 
 impl Owned for Writer {
-    fn lend(&mut self) -> Conn<'_> {
-        Conn::sqlite(&mut self.connection)
+    fn lend(&mut self) -> Result<Conn<'_>, RepositoryError> {
+        Ok(Conn::sqlite(&mut self.connection))
     }
 
     fn reopen(&self) -> Option<Self> {
@@ -113,8 +114,8 @@ impl Reader {
 }
 
 impl Owned for Reader {
-    fn lend(&mut self) -> Conn<'_> {
-        Conn::sqlite(&mut self.connection)
+    fn lend(&mut self) -> Result<Conn<'_>, RepositoryError> {
+        Ok(Conn::sqlite(&mut self.connection))
     }
 
     fn reopen(&self) -> Option<Self> {

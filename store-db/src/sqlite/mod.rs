@@ -3,9 +3,11 @@
 mod connection;
 mod lock;
 mod open;
+mod trouble;
 
 pub use lock::{LockError, ReconcilerLock};
 pub use open::{OpenError, OpenMode};
 
 pub(crate) use connection::{Reader, Writer};
 pub(crate) use open::open;
+pub(crate) use trouble::passing_trouble;

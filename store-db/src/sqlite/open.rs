@@ -4,16 +4,17 @@ use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use diesel::SqliteConnection;
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
-use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
 use super::connection::connect;
 use super::{Reader, Writer};
 use crate::backend::Conn;
 use crate::error::QueryError;
+use crate::migrations;
+use crate::postgres::PostgresOpenError;
 use crate::queries::installation;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
@@ -30,7 +31,7 @@ pub enum OpenMode {
     Existing,
 }
 
-/// Why a database file cannot be used, and what to do about it.
+/// Why a database cannot be used, and what to do about it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
@@ -91,6 +92,9 @@ pub enum OpenError {
         /// Where it is.
         path: PathBuf,
     },
+    /// It is a PostgreSQL database.
+    #[error(transparent)]
+    Postgres(#[from] PostgresOpenError),
     /// Something else.
     #[error("the database {} cannot be opened: {reason}", path.display())]
     Failed {
@@ -192,24 +196,14 @@ impl Writer {
     /// Runs the migrations that this file has not seen, all of them or none, and alone.
     fn bring_up_to_date(&mut self) -> Result<(), Trouble> {
         self.connection().immediate_transaction(|connection| {
-            refuse_newer(connection)?;
-            connection.run_pending_migrations(MIGRATIONS).map_err(|error| Trouble::Said(error.to_string()))?;
+            if let Some(newer) =
+                migrations::run(connection, MIGRATIONS).map_err(|error| Trouble::Said(error.to_string()))?
+            {
+                return Err(Trouble::Newer(newer));
+            }
             installation::ensure(&mut Conn::sqlite(connection))?;
             Ok(())
         })
-    }
-}
-
-fn refuse_newer(connection: &mut SqliteConnection) -> Result<(), Trouble> {
-    use diesel::migration::{Migration, MigrationSource};
-    use diesel::sqlite::Sqlite;
-
-    let said = |error: Box<dyn std::error::Error + Send + Sync>| Trouble::Said(error.to_string());
-    let known: Vec<Box<dyn Migration<Sqlite>>> = MIGRATIONS.migrations().map_err(said)?;
-    let is_known = |version: &_| known.iter().any(|migration| migration.name().version() == *version);
-    match connection.applied_migrations().map_err(said)?.iter().find(|version| !is_known(version)) {
-        Some(version) => Err(Trouble::Newer(version.to_string())),
-        None => Ok(()),
     }
 }
 

@@ -9,7 +9,7 @@ use store_core::ports::{ClaimRequest, Claimable, Claimed, NewStore, StoreReposit
 use store_core::store::{
     AdminEmail, AdminUsername, Engine, Plan, PublicUrlTemplate, SealedPassword, StoreId, StoreName,
 };
-use store_db::{OpenMode, SqliteRepository};
+use store_db::{DatabaseRepository, OpenMode};
 
 /// A directory with a path for a database in it.
 pub(crate) fn place() -> (tempfile::TempDir, PathBuf) {
@@ -19,8 +19,8 @@ pub(crate) fn place() -> (tempfile::TempDir, PathBuf) {
 }
 
 /// The database at `path`, new or not.
-pub(crate) async fn open(path: &Path) -> SqliteRepository {
-    SqliteRepository::open(path, OpenMode::Create).await.unwrap()
+pub(crate) async fn open(path: &Path) -> DatabaseRepository {
+    DatabaseRepository::open_sqlite(path, OpenMode::Create).await.unwrap()
 }
 
 /// A request for the store with this number.
@@ -56,7 +56,7 @@ pub(crate) fn secret(number: u32) -> Vec<u8> {
 }
 
 /// Claims this store, due or not.
-pub(crate) async fn claimed(repository: &SqliteRepository, id: &StoreId) -> Claimed {
+pub(crate) async fn claimed(repository: &DatabaseRepository, id: &StoreId) -> Claimed {
     let request = ClaimRequest {
         owner: "worker".to_owned(),
         lease: std::time::Duration::from_mins(10),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use store_core::ports::{ListQuery, StoreRepository};
 use store_core::service::StoreDocument;
-use store_db::{OpenMode, ReconcilerLock, SqliteRepository};
+use store_db::{DatabaseRepository, OpenMode, ReconcilerLock};
 use store_k8s::{ChartSource, Cluster, ClusterConfig, HelmConfig, HelmDeployer, HelmVersion};
 use store_platform::{Access, Configuration, CredentialsKeyFile, Platform, SystemClock};
 use uuid::Uuid;
@@ -95,7 +95,7 @@ async fn database(configuration: &Configuration, report: &mut Report) -> Option<
 }
 
 async fn read(configuration: &Configuration, file: &Path) -> Result<Known, Box<dyn std::error::Error>> {
-    let repository = SqliteRepository::open(file, OpenMode::Existing).await?;
+    let repository = DatabaseRepository::open_sqlite(file, OpenMode::Existing).await?;
     let installation = repository.installation().await?;
     repository.close().await;
     let platform = Platform::open(configuration, Access::Read).await?;

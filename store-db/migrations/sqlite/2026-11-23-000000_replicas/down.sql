@@ -1,0 +1,2 @@
+ALTER TABLE installation DROP COLUMN moved_to;
+ALTER TABLE installation DROP COLUMN credentials_key;
