@@ -44,11 +44,15 @@ pub enum Bug {
     IdempotencyKeyDropped,
     /// The setup job of an earlier attempt counts for this one.
     EarlierAttemptCounts,
+    /// What was decided is done although something else is wanted by now.
+    DecisionOutlivesIntent,
+    /// A release whose namespace somebody took away is waited for as it is remembered.
+    WaitsOnMemory,
 }
 
 impl Bug {
     /// Every bug.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::ExitCodeTrusted,
         Self::NoReap,
         Self::ActionNotWrittenDown,
@@ -66,6 +70,8 @@ impl Bug {
         Self::ClusterNotChecked,
         Self::IdempotencyKeyDropped,
         Self::EarlierAttemptCounts,
+        Self::DecisionOutlivesIntent,
+        Self::WaitsOnMemory,
     ];
 }
 

@@ -38,6 +38,8 @@ pub(super) struct Turn<'a> {
     pub(super) claim: Claim,
     pub(super) store: Store,
     pub(super) stop: &'a Stop,
+    /// The generation of the intent that the last decision was about.
+    decided_on: u64,
     /// Nobody works on the other stores, so that this one waits for none of them.
     is_alone: bool,
     /// The Secret was seen: nothing needs the sealed password any more.
@@ -51,6 +53,7 @@ pub(super) async fn attend(core: &Core, claimed: Claimed, stop: &Stop, is_alone:
     let mut turn = Turn {
         core,
         claim: claimed.claim,
+        decided_on: claimed.store.intent.generation,
         store: claimed.store,
         stop,
         is_alone,
@@ -66,8 +69,8 @@ pub(super) async fn attend(core: &Core, claimed: Claimed, stop: &Stop, is_alone:
             WakeUp::After(core.settings.poll_interval)
         }
     };
-    let generation = turn.store.intent.generation;
-    if let Err(error) = core.repository.release(&turn.claim, generation, wake_up).await {
+    // An intent that nothing was decided about yet makes the store due at once.
+    if let Err(error) = core.repository.release(&turn.claim, turn.decided_on, wake_up).await {
         // The lease runs out by itself.
         tracing::warn!(store = %turn.store.id, error = &error as &dyn std::error::Error, "cannot release a claim");
     }
@@ -143,6 +146,7 @@ impl Turn<'_> {
             Ok(seen) => seen,
             Err(error) => return Ok(Looked::Blind(error)),
         };
+        self.decided_on = self.store.intent.generation;
         let action = self.decide(&seen);
         if !wants_fresh(&self.store, &seen, &action) {
             return Ok(Looked::Seen(seen, action));
@@ -262,9 +266,15 @@ impl Turn<'_> {
         let mut update = self.update(events);
         update.gates = gates;
         match self.record(update).await? {
-            Next::Again => Ok(None),
+            // What was decided holds only for the intent that it was about.
+            Next::Again if self.is_decided() || planted(Bug::DecisionOutlivesIntent) => Ok(None),
             next => Ok(Some(next)),
         }
+    }
+
+    /// Whether the last decision was about what is wanted now.
+    fn is_decided(&self) -> bool {
+        self.decided_on == self.store.intent.generation
     }
 
     async fn wait(&mut self, how_long: Duration) -> Result<Next, RepositoryError> {
@@ -453,7 +463,7 @@ enum Looked {
 }
 
 /// Whether a decision must be taken again on a fresh read: everything that acts or settles; and waiting for anything
-/// that is not watched, which is a release that is not deployed, a volume that was bound since the teardown began, and
+/// that is not watched, which is a release that is not deployed or whose namespace somebody took away, a volume that was bound since the teardown began, and
 /// the last of a teardown.
 fn wants_fresh(store: &Store, seen: &Observation, action: &Action) -> bool {
     match (action, &store.progress) {
@@ -461,7 +471,10 @@ fn wants_fresh(store: &Store, seen: &Observation, action: &Action) -> bool {
         (Action::Record(Change::Ready(..)), _) if planted(Bug::ReadyFromCache) => false,
         (Action::Rest | Action::Admit | Action::Record(Change::BeginAttempt(_)), _) => false,
         (Action::Look | Action::Do(_) | Action::Record(_), _) => true,
-        (Action::Wait(_), Progress::Provisioning(_)) => !matches!(seen.release, ReleaseSeen::Deployed { .. }),
+        (Action::Wait(_), Progress::Provisioning(_)) => {
+            let is_there = matches!(seen.namespace, NamespaceSeen::Active { .. }) || planted(Bug::WaitsOnMemory);
+            !is_there || !matches!(seen.release, ReleaseSeen::Deployed { .. })
+        }
         (Action::Wait(_), Progress::Deleting(deleting)) => {
             let recorded = &deleting.evidence.volumes;
             let is_known = |volume: &VolumeSeen| recorded.iter().any(|known| known.name == volume.name);

@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 
 use jiff::SignedDuration;
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 /// What a process is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,19 +30,21 @@ pub(super) struct Process {
     pub(super) skew: SignedDuration,
     /// Its kubeconfig leads to another cluster.
     pub(super) is_misled: bool,
-    run: watch::Sender<Run>,
+    run: Mutex<Run>,
+    /// Those who wait at a point go on in the order in which they came, so that a schedule can be repeated.
+    goes_on: Notify,
     /// After how many more points it is killed.
     fuse: Mutex<Option<u32>>,
 }
 
 impl Process {
     pub(super) fn new(number: usize, host: usize, skew: SignedDuration, is_misled: bool) -> Self {
-        let (run, fuse) = (watch::Sender::new(Run::Running), Mutex::new(None));
-        Self { number, host, skew, is_misled, run, fuse }
+        let (run, goes_on, fuse) = (Mutex::new(Run::Running), Notify::new(), Mutex::new(None));
+        Self { number, host, skew, is_misled, run, goes_on, fuse }
     }
 
     pub(super) fn state(&self) -> Run {
-        *self.run.borrow()
+        *self.run.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn is_running(&self) -> bool {
@@ -50,7 +52,8 @@ impl Process {
     }
 
     pub(super) fn set(&self, run: Run) {
-        self.run.send_replace(run);
+        *self.run.lock().unwrap_or_else(PoisonError::into_inner) = run;
+        self.goes_on.notify_waiters();
     }
 
     /// Kills it at a later point.
@@ -76,11 +79,9 @@ impl Process {
 
     /// Returns when the process runs.
     pub(super) async fn gate(&self) {
-        if self.is_running() {
-            return;
+        while !self.is_running() {
+            // All on one thread: nothing comes between the question and the wait.
+            self.goes_on.notified().await;
         }
-        let mut run = self.run.subscribe();
-        // The sender lives as long as the process, so this never ends by itself.
-        let _ = run.wait_for(|run| *run == Run::Running).await;
     }
 }
