@@ -2,10 +2,10 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 
-use crate::{bench, cluster, down, images, test, up};
+use crate::{bench, chaos, cluster, down, images, test, up};
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "Developer commands of the store platform")]
@@ -24,6 +24,8 @@ enum Command {
     Test(test::TestArgs),
     /// Measure what the control plane costs
     Bench(bench::BenchArgs),
+    /// Kill the server and Helm at random moments, round after round, and see that nothing is lost or left
+    Chaos(chaos::ChaosArgs),
     /// A real single-node Kubernetes on this machine (Linux, as root)
     Cluster(ClusterArgs),
     /// Build the container images and bring them to a cluster or a registry
@@ -35,6 +37,9 @@ struct ClusterArgs {
     /// Where the cluster keeps its state (default: the XDG state directory)
     #[arg(long, env = cluster::STATE_DIR_VARIABLE, global = true)]
     state_dir: Option<PathBuf>,
+    /// A cluster whose node is simulated: no containers, no ingress, proves nothing about shops (needs --state-dir)
+    #[arg(long, global = true)]
+    simulated: bool,
     #[command(subcommand)]
     command: ClusterCommand,
 }
@@ -57,7 +62,7 @@ enum ClusterCommand {
     Status,
     /// Print the path of the kubeconfig file
     Kubeconfig,
-    /// Build the cluster's programs only
+    /// Build the cluster's programs only; with --simulated, those of such clusters too
     Programs,
     /// Stop the API server only (for failure tests)
     StopApi,
@@ -82,6 +87,7 @@ pub(crate) fn run() -> Result<ExitCode> {
         Command::Down(args) => down::run(&args),
         Command::Test(args) => return test::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Chaos(args) => chaos::run(&args),
         Command::Cluster(args) => run_cluster(args),
         Command::Images(args) => images::run(&args),
     }
@@ -89,7 +95,14 @@ pub(crate) fn run() -> Result<ExitCode> {
 }
 
 fn run_cluster(args: ClusterArgs) -> Result<()> {
-    let mut config = cluster::Config::new(args.state_dir)?;
+    if let (ClusterCommand::Programs, true) = (&args.command, args.simulated) {
+        return cluster::build_simulated_programs().map(drop);
+    }
+    let mut config = match (args.simulated, args.state_dir) {
+        (true, Some(state_dir)) => cluster::Config::simulated(state_dir),
+        (true, None) => bail!("--simulated needs --state-dir: such clusters have no usual place"),
+        (false, state_dir) => cluster::Config::new(state_dir)?,
+    };
     match args.command {
         ClusterCommand::Up { http_port } => {
             config.http_port = http_port;

@@ -29,6 +29,9 @@ const CLUSTER: &[Need] = &[
     Need { package: "tar", file: "tar" },
 ];
 
+const SIMULATED_NODES: &[Need] =
+    &[Need { package: "openssl", file: "openssl" }, Need { package: "util-linux", file: "setsid" }];
+
 const IMAGES: &[Need] =
     &[Need { package: "buildah", file: "buildah" }, Need { package: "debootstrap", file: "debootstrap" }];
 
@@ -44,6 +47,16 @@ const CNI_ELSEWHERE: &str = "/opt/cni/bin/bridge";
 /// Makes sure of what the cluster runs on.
 pub(crate) fn for_cluster() -> Result<()> {
     ensure(CLUSTER)?;
+    demand_go()
+}
+
+/// Makes sure of what a cluster with simulated nodes runs on.
+pub(crate) fn for_simulated_nodes() -> Result<()> {
+    ensure(SIMULATED_NODES)?;
+    demand_go()
+}
+
+fn demand_go() -> Result<()> {
     if paths::find_program("go").is_none() {
         bail!("the local cluster's programs are built from source: Go 1.26 or newer is needed (https://go.dev/dl)");
     }

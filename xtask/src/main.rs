@@ -2,6 +2,7 @@
 
 mod bench;
 mod cargo;
+mod chaos;
 mod cli;
 mod cluster;
 mod digest;
@@ -11,6 +12,7 @@ mod images;
 mod install;
 mod paths;
 mod progress;
+mod results_file;
 mod server;
 mod test;
 mod up;

@@ -9,15 +9,12 @@ use std::{
     net::TcpListener,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    process::Command,
-    thread,
     time::Duration,
 };
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
-use super::results::Machine;
 use crate::{
     cargo::{self, Profile},
     cluster::{self, Cluster},
@@ -107,24 +104,6 @@ impl Lab {
         ]);
         let directory = self.directory.join(name);
         Ok(Launch { program: self.program.clone(), directory, port, environment })
-    }
-
-    /// What it is measured on.
-    pub(super) fn machine(&self) -> Result<Machine> {
-        let memory = fs::read_to_string("/proc/meminfo")?;
-        let kib =
-            memory.lines().find_map(|line| line.strip_prefix("MemTotal:")?.split_whitespace().next()?.parse().ok());
-        let kib: u64 = kib.context("/proc/meminfo has no MemTotal")?;
-        let helm = exec::capture(Command::new(self.cluster.bin_dir.join("helm")).args(["version", "--short"]))?;
-        let version = exec::capture(self.cluster.kubectl().args(["version", "--output", "json"]))?;
-        let version: Value = serde_json::from_str(&version)?;
-        Ok(Machine {
-            cores: thread::available_parallelism()?.get(),
-            memory_gib: (kib + (1 << 19)) >> 20,
-            kubernetes: version["serverVersion"]["gitVersion"].as_str().unwrap_or("?").to_owned(),
-            helm: helm.trim().split('+').next().unwrap_or_default().to_owned(),
-            date: exec::capture(Command::new("date").args(["-u", "+%Y-%m-%d"]))?.trim().to_owned(),
-        })
     }
 }
 

@@ -18,7 +18,7 @@ use self::{
     overhead::Run,
     results::Results,
 };
-use crate::progress::say;
+use crate::{progress::say, results_file::Machine};
 
 /// How many stores are brought up at once for the memory, and how many wait for the requests.
 const AT_ONCE: usize = 5;
@@ -72,5 +72,12 @@ fn measure(runs: u32) -> Result<Results> {
     if one == 0 {
         bail!("one waiting store caused no request at all: the audit log was not read");
     }
-    Ok(Results { runs, rss_idle, rss_busy, requests_one: one, requests_many: many, machine: lab.machine()? })
+    Ok(Results {
+        runs,
+        rss_idle,
+        rss_busy,
+        requests_one: one,
+        requests_many: many,
+        machine: Machine::of(&lab.cluster)?,
+    })
 }

@@ -1,28 +1,17 @@
-//! `benches/RESULTS.md`: the figures of the last measurement, with the machine that they were taken on.
+//! The figures of the last measurement, and their section in `benches/RESULTS.md`.
 
-use std::{fmt::Write as _, fs, path::PathBuf};
+use std::fmt::Write as _;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::{
     overhead::{Run, median},
     waiting::WINDOW,
 };
-use crate::{paths, progress::say};
+use crate::results_file::{self, Machine};
 
-const BEGIN: &str = "<!-- overhead: written by `cargo xtask bench overhead` -->";
-const END: &str = "<!-- overhead: end -->";
-const TITLE: &str = "# Results\n\nMeasured, not asserted: each section is written by the command that it names.\n";
-
-/// What it was measured on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Machine {
-    pub(super) cores: usize,
-    pub(super) memory_gib: u64,
-    pub(super) kubernetes: String,
-    pub(super) helm: String,
-    pub(super) date: String,
-}
+const SECTION: &str = "overhead";
+const COMMAND: &str = "cargo xtask bench overhead";
 
 /// All figures of one measurement.
 #[derive(Debug)]
@@ -60,7 +49,7 @@ impl Results {
     fn section(&self) -> String {
         let Machine { cores, memory_gib, kubernetes, helm, date } = &self.machine;
         let mut text = format!(
-            "{BEGIN}\n## Overhead of the control plane\n\n`cargo xtask bench overhead` on {date}: {cores} cores, {memory_gib} \
+            "## Overhead of the control plane\n\n`cargo xtask bench overhead` on {date}: {cores} cores, {memory_gib} \
              GiB, the local cluster (Kubernetes {kubernetes}, Helm {helm}) on the same machine, optimised build, SQLite.\n\n\
              An independent watcher stamps POST, Helm's start and exit (process table, every 2 ms), the last workload \
              ready and the setup job complete (the API server's watches), and READY (the event stream). \
@@ -85,7 +74,7 @@ impl Results {
             text,
             "Resident memory of `store-http`: {:.1} MiB idle after these runs, {:.1} MiB at most while five stores were brought up \
              at once.\n\nRequests to the API server in {} s, Helm's apart, from its audit log: {} while one store waited, {} while \
-             twenty did ({:.2} times as many).\n{END}",
+             twenty did ({:.2} times as many).",
             self.rss_idle,
             self.rss_busy,
             WINDOW.as_secs(),
@@ -99,24 +88,7 @@ impl Results {
 
 /// Replaces the section in the file, or appends it.
 pub(super) fn write(results: &Results) -> Result<()> {
-    let file = file();
-    let old = fs::read_to_string(&file).unwrap_or_else(|_| TITLE.to_owned());
-    fs::write(&file, replaced(&old, &results.section())).with_context(|| format!("cannot write {}", file.display()))?;
-    say(format!("wrote {}", file.display()));
-    Ok(())
-}
-
-fn file() -> PathBuf {
-    paths::workspace().join("benches/RESULTS.md")
-}
-
-fn replaced(old: &str, section: &str) -> String {
-    match (old.find(BEGIN), old.find(END)) {
-        (Some(begin), Some(end)) if begin < end => {
-            format!("{}{section}{}", &old[..begin], old[end + END.len()..].trim_start_matches('\n'))
-        }
-        _ => format!("{}\n{section}", old.trim_end().to_owned() + "\n"),
-    }
+    results_file::write(SECTION, COMMAND, &results.section())
 }
 
 #[cfg(test)]
@@ -142,13 +114,5 @@ mod tests {
         let expected = "post_to_ready_ms=1060 helm_ms=300 workload_ms=700 overhead_ms=60 rss_idle_mib=20.0 \
                         rss_busy_mib=30.0 waiting_requests_20_over_1=1.05";
         assert_eq!(results().line(), expected);
-    }
-
-    #[test]
-    fn a_second_measurement_replaces_the_first_and_nothing_else() {
-        let section = results().section();
-        let once = replaced("# Results\n\nOther.\n", &section);
-        assert_eq!(replaced(&once, &section), once);
-        assert!(once.starts_with("# Results\n\nOther.\n"));
     }
 }

@@ -2,7 +2,6 @@
 //! Each stamps what it sees with one clock, and none of them asks the server more than a dashboard would.
 
 use std::{
-    fs,
     io::{BufRead, BufReader},
     process::{Child, Stdio},
     sync::{
@@ -84,19 +83,12 @@ fn look(parent: i32, seen: &mut Vec<Seen>) {
             entry.until = Some(now);
         }
     }
-    for process in children(parent).into_iter().filter_map(Process::find) {
+    for process in processes::children(parent).into_iter().filter_map(Process::find) {
         if !seen.iter().any(|entry| entry.process == process) {
             let arguments = processes::arguments(process.pid);
             seen.push(Seen { process, arguments, from: now, until: None });
         }
     }
-}
-
-/// Each thread lists the children that it made.
-fn children(pid: i32) -> Vec<i32> {
-    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
-    let lists = threads.flatten().filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
-    lists.flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>()).collect()
 }
 
 /// When each of a namespace's workloads became ready.
@@ -271,14 +263,5 @@ mod tests {
         assert_eq!(last_ready(relapse.iter()), Some(start + Duration::from_millis(5)));
         assert_eq!(last_ready([change("a", false, 1)].iter()), None);
         assert_eq!(last_ready([].iter()), None);
-    }
-
-    #[test]
-    fn own_children_are_found() {
-        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
-        let pid = i32::try_from(child.id()).unwrap();
-        assert!(children(i32::try_from(std::process::id()).unwrap()).contains(&pid));
-        child.kill().unwrap();
-        child.wait().unwrap();
     }
 }

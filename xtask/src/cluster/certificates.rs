@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::{
     configs::NODE_NAME,
-    layout::{Layout, Settings},
+    layout::{Layout, Nodes, Settings},
     network::{API_SERVICE, NODE_ADDRESS},
 };
 use crate::exec;
@@ -31,10 +31,10 @@ struct Leaf {
     alternatives: String,
 }
 
-fn leaves() -> Vec<Leaf> {
+fn leaves(nodes: Nodes) -> Vec<Leaf> {
     let client = |name, subject: &str| Leaf { name, subject: subject.to_owned(), alternatives: String::new() };
     let server = |name, alternatives: String| Leaf { name, subject: format!("/CN={name}"), alternatives };
-    vec![
+    let mut leaves = vec![
         server("etcd", "DNS:localhost,IP:127.0.0.1".into()),
         server(
             "kube-apiserver",
@@ -43,18 +43,25 @@ fn leaves() -> Vec<Leaf> {
                  DNS:kubernetes.default.svc.cluster.local,IP:127.0.0.1,IP:{API_SERVICE},IP:{NODE_ADDRESS}"
             ),
         ),
-        // It must name the node's own address, or the API server refuses to fetch logs and to execute.
-        server("kubelet-server", format!("DNS:{NODE_NAME},IP:{NODE_ADDRESS}")),
         client("admin", "/O=system:masters/CN=admin"),
         client("kube-apiserver-kubelet-client", "/O=system:masters/CN=kube-apiserver-kubelet-client"),
         client("kube-controller-manager", "/CN=system:kube-controller-manager"),
         client("kube-scheduler", "/CN=system:kube-scheduler"),
-        client("kubelet", &format!("/O=system:nodes/CN=system:node:{NODE_NAME}")),
-        client("kube-proxy", "/CN=system:kube-proxy"),
-        client("coredns", "/CN=store-platform:coredns"),
-        client("local-path-provisioner", "/CN=store-platform:local-path-provisioner"),
-        client("local-ingress", "/CN=store-platform:local-ingress"),
-    ]
+    ];
+    match nodes {
+        // It stands for everything that a node does, and for the provisioner of its volumes.
+        Nodes::Simulated => leaves.push(client("kwok", "/O=system:masters/CN=kwok")),
+        Nodes::Real => leaves.extend([
+            // It must name the node's own address, or the API server refuses to fetch logs and to execute.
+            server("kubelet-server", format!("DNS:{NODE_NAME},IP:{NODE_ADDRESS}")),
+            client("kubelet", &format!("/O=system:nodes/CN=system:node:{NODE_NAME}")),
+            client("kube-proxy", "/CN=system:kube-proxy"),
+            client("coredns", "/CN=store-platform:coredns"),
+            client("local-path-provisioner", "/CN=store-platform:local-path-provisioner"),
+            client("local-ingress", "/CN=store-platform:local-ingress"),
+        ]),
+    }
+    leaves
 }
 
 /// A file of the certificate directory.
@@ -74,7 +81,7 @@ pub(crate) fn ensure(layout: &Layout) -> Result<()> {
         return Ok(());
     }
     issue_authority(layout)?;
-    for leaf in leaves() {
+    for leaf in leaves(layout.nodes) {
         issue(layout, &leaf).with_context(|| format!("cannot issue the certificate {}", leaf.name))?;
     }
     fs::write(marker, EDITION)?;
@@ -82,7 +89,7 @@ pub(crate) fn ensure(layout: &Layout) -> Result<()> {
 }
 
 fn all_fresh(layout: &Layout) -> bool {
-    std::iter::once("ca").chain(leaves().iter().map(|leaf| leaf.name)).all(|name| {
+    std::iter::once("ca").chain(leaves(layout.nodes).iter().map(|leaf| leaf.name)).all(|name| {
         let certificate = file(layout, &format!("{name}.crt"));
         exec::succeeds(openssl(&["x509", "-noout", "-checkend", SECONDS_LEFT, "-in"]).arg(certificate))
     })
@@ -132,17 +139,11 @@ fn openssl(args: &[&str]) -> Command {
 
 /// Writes the kubeconfig of each client, and the self-contained one for people and tests.
 pub(crate) fn write_kubeconfigs(layout: &Layout, settings: &Settings) -> Result<()> {
-    let clients = [
-        "admin",
-        "kube-controller-manager",
-        "kube-scheduler",
-        "kubelet",
-        "kube-proxy",
-        "coredns",
-        "local-path-provisioner",
-        "local-ingress",
-    ];
-    for client in clients {
+    let of_the_node: &[&str] = match layout.nodes {
+        Nodes::Real => &["kubelet", "kube-proxy", "coredns", "local-path-provisioner", "local-ingress"],
+        Nodes::Simulated => &["kwok"],
+    };
+    for client in ["admin", "kube-controller-manager", "kube-scheduler"].iter().chain(of_the_node) {
         // Every JSON document is a YAML document too.
         let config = json!({
             "apiVersion": "v1",

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use super::{
     certificates::file,
-    configs::NODE_NAME,
-    layout::{Layout, Settings},
+    configs::{self, NODE_NAME},
+    layout::{Layout, Nodes, Settings},
     network::{NODE_ADDRESS, POD_RANGE, SERVICE_RANGE},
+    programs,
 };
 use crate::paths;
 
@@ -20,10 +21,18 @@ pub(crate) const PROXY: &str = "kube-proxy";
 pub(crate) const COREDNS: &str = "coredns";
 pub(crate) const LOCAL_PATH: &str = "local-path-provisioner";
 pub(crate) const INGRESS: &str = "local-ingress";
+pub(crate) const KWOK: &str = "kwok";
 
-/// All programs, in the order of their start.
-pub(crate) const ALL: &[&str] =
+/// The programs of a cluster whose node runs containers, in the order of their start.
+pub(crate) const OF_A_REAL_NODE: &[&str] =
     &[ETCD, CONTAINERD, API_SERVER, CONTROLLER_MANAGER, SCHEDULER, KUBELET, PROXY, COREDNS, LOCAL_PATH, INGRESS];
+/// The programs of a cluster whose node is simulated, in the order of their start.
+pub(crate) const OF_A_SIMULATED_NODE: &[&str] = &[ETCD, API_SERVER, CONTROLLER_MANAGER, SCHEDULER, KWOK];
+
+/// Not where the node is simulated: nothing mounts a volume there, and what protects volumes that are in use, in the API
+/// server too, makes each namespace take five more seconds to go.
+const WITHOUT_PROTECTION: [&str; 2] =
+    ["persistentvolumeclaim-protection-controller", "persistentvolume-protection-controller"];
 
 /// How to see that a program does its work.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +55,7 @@ pub(crate) struct Component {
     pub(crate) ready: Ready,
 }
 
-/// The program with this name; the names are those of [`ALL`].
+/// The program with this name; the names are those of [`OF_A_REAL_NODE`] and [`OF_A_SIMULATED_NODE`].
 pub(crate) fn component(name: &'static str, layout: &Layout, settings: &Settings) -> Component {
     let ports = &settings.ports;
     let (args, ready) = match name {
@@ -65,11 +74,13 @@ pub(crate) fn component(name: &'static str, layout: &Layout, settings: &Settings
             Ready::Http(ports.dns_ready, "/ready"),
         ),
         LOCAL_PATH => (local_path(layout), Ready::Alive),
+        KWOK => (kwok(layout, settings), Ready::Http(ports.kwok, "/healthz")),
         _ => (ingress(layout, settings), Ready::Http(ports.ingress_health, "/healthz")),
     };
     let program = match name {
         CONTAINERD => paths::find_program(name).unwrap_or_else(|| name.into()),
         INGRESS => settings.programs.join("ingress"),
+        KWOK => kwok_home(settings).join(KWOK),
         _ => settings.programs.join(name),
     };
     Component { program, args, ready }
@@ -104,6 +115,14 @@ fn etcd(layout: &Layout, settings: &Settings) -> Vec<String> {
 }
 
 fn api_server(layout: &Layout, settings: &Settings) -> Vec<String> {
+    let mut args = any_api_server(layout, settings);
+    if layout.nodes == Nodes::Simulated {
+        args.push("--disable-admission-plugins=StorageObjectInUseProtection".into());
+    }
+    args
+}
+
+fn any_api_server(layout: &Layout, settings: &Settings) -> Vec<String> {
     let pki = |name: &str| file(layout, name).display().to_string();
     vec![
         "--bind-address=127.0.0.1".into(),
@@ -156,6 +175,9 @@ fn controller_manager(layout: &Layout, settings: &Settings) -> Vec<String> {
         format!("--root-ca-file={}", pki("ca.crt")),
         format!("--service-account-private-key-file={}", pki("service-account.key")),
     ]);
+    if layout.nodes == Nodes::Simulated {
+        args.push(format!("--controllers=*{}", WITHOUT_PROTECTION.map(|name| format!(",-{name}")).concat()));
+    }
     args
 }
 
@@ -214,6 +236,22 @@ fn local_path(layout: &Layout) -> Vec<String> {
         "--configmap-name=local-path-config".into(),
         "--service-account-name=local-path-provisioner-service-account".into(),
         "--helper-image=busybox:latest".into(),
+    ]
+}
+
+fn kwok_home(settings: &Settings) -> PathBuf {
+    settings.kwok.clone().unwrap_or_default()
+}
+
+fn kwok(layout: &Layout, settings: &Settings) -> Vec<String> {
+    vec![
+        format!("--kubeconfig={}", layout.kubeconfig(KWOK).display()),
+        // Its own stages, then ours: of two that match, the one with a weight is taken.
+        format!("--config={}", kwok_home(settings).join(programs::KWOK_STAGES).display()),
+        format!("--config={}", layout.config(configs::OWN_STAGES).display()),
+        "--manage-all-nodes=true".into(),
+        format!("--cidr={POD_RANGE}"),
+        format!("--server-address=127.0.0.1:{}", settings.ports.kwok),
     ]
 }
 

@@ -7,8 +7,9 @@ use serde_json::json;
 
 use super::{
     certificates::file,
-    layout::{Layout, Settings},
+    layout::{Layout, Nodes, Settings},
     network::{NETWORK, NODE_ADDRESS, NODE_RANGE},
+    simulated,
 };
 use crate::install;
 
@@ -17,11 +18,17 @@ pub(crate) const NODE_NAME: &str = "store-platform-local";
 /// The image that holds a pod's namespaces.
 pub(crate) const PAUSE_IMAGE: &str = "docker.io/library/pause:local";
 
+/// What kwok does beside its own stages.
+pub(crate) const OWN_STAGES: &str = "stages.yaml";
+
 /// Pods on the node; below the number of addresses in its range.
 const MAX_PODS: u32 = 240;
 
 /// All files: name and text.
 pub(crate) fn files(layout: &Layout, settings: &Settings) -> Vec<(&'static str, String)> {
+    if layout.nodes == Nodes::Simulated {
+        return vec![("audit-policy.yaml", AUDIT_POLICY.to_owned()), (OWN_STAGES, simulated::STAGES.to_owned())];
+    }
     vec![
         ("containerd.toml", containerd(layout)),
         ("cni/10-store-platform.conflist", network(layout)),
@@ -179,7 +186,7 @@ mod tests {
 
     #[test]
     fn containerd_keeps_to_its_own_directories() {
-        let layout = Layout::new(Path::new("/state")).unwrap();
+        let layout = Layout::new(Path::new("/state"), Nodes::Real).unwrap();
         let text = containerd(&layout);
         assert!(text.contains("root = \"/state/containerd\"") && text.contains("restrict_oom_score_adj = true"));
     }

@@ -8,14 +8,37 @@ use std::{
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
+use super::components::{OF_A_REAL_NODE, OF_A_SIMULATED_NODE};
 use crate::digest;
 
 /// A Unix socket's path holds 108 bytes; the kubelet appends up to 40 to the state directory.
 const LONGEST_STATE_PATH: usize = 64;
 
+/// What a cluster's node is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Nodes {
+    /// This machine, which runs containers.
+    Real,
+    /// Nothing: kwok says of its pods that they run. For crashes and outages of the control plane; a store that is READY
+    /// there proves nothing about shops.
+    Simulated,
+}
+
+impl Nodes {
+    /// The programs of such a cluster, in the order of their start.
+    pub(crate) fn programs(self) -> &'static [&'static str] {
+        match self {
+            Self::Real => OF_A_REAL_NODE,
+            Self::Simulated => OF_A_SIMULATED_NODE,
+        }
+    }
+}
+
 /// The directories of one cluster.
 #[derive(Debug, Clone)]
 pub(crate) struct Layout {
+    /// What its node is.
+    pub(crate) nodes: Nodes,
     /// Data that outlives a restart of the machine.
     pub(crate) state: PathBuf,
     /// Sockets and container state, which must not outlive it.
@@ -24,20 +47,24 @@ pub(crate) struct Layout {
 
 impl Layout {
     /// The layout below `state`.
-    pub(crate) fn new(state: &Path) -> Result<Self> {
+    pub(crate) fn new(state: &Path, nodes: Nodes) -> Result<Self> {
         let state = std::path::absolute(state)?;
         let length = state.as_os_str().len();
         if length > LONGEST_STATE_PATH {
             bail!("{} is too long for the sockets below it ({length} of {LONGEST_STATE_PATH} bytes)", state.display());
         }
         let digest = digest::of(state.as_os_str().as_encoded_bytes());
-        Ok(Self { run: PathBuf::from("/run/store-platform").join(&digest[..8]), state })
+        Ok(Self { nodes, run: PathBuf::from("/run/store-platform").join(&digest[..8]), state })
     }
 
     /// Creates the directories, readable by their owner only: they hold keys.
     pub(crate) fn create(&self) -> Result<()> {
         use std::os::unix::fs::DirBuilderExt;
-        for directory in [self.state.clone(), self.run.clone(), self.pki(), self.logs(), self.pids(), self.configs()] {
+        let mut directories = vec![self.state.clone(), self.pki(), self.logs(), self.pids(), self.configs()];
+        if self.nodes == Nodes::Real {
+            directories.push(self.run.clone());
+        }
+        for directory in directories {
             fs::DirBuilder::new()
                 .recursive(true)
                 .mode(0o700)
@@ -134,6 +161,9 @@ pub(crate) struct Settings {
     /// Digest of the configuration that the programs were started with.
     #[serde(default)]
     pub(crate) recipe: String,
+    /// Where kwok and its stages are, if the node is simulated.
+    #[serde(default)]
+    pub(crate) kwok: Option<PathBuf>,
     pub(crate) ports: Ports,
 }
 
@@ -153,16 +183,34 @@ pub(crate) struct Ports {
     pub(crate) dns_ready: u16,
     pub(crate) ingress: u16,
     pub(crate) ingress_health: u16,
+    /// Only where the node is simulated.
+    #[serde(default)]
+    pub(crate) kwok: u16,
 }
 
 impl Settings {
-    /// What an earlier start recorded, if there was one.
+    /// What an earlier start recorded, if there was one. A cluster with another kind of node is refused: its programs
+    /// are not known here.
     pub(crate) fn load(layout: &Layout) -> Result<Option<Self>> {
         match fs::read(layout.settings()) {
-            Ok(text) => Ok(serde_json::from_slice(&text).ok()),
+            Ok(text) => {
+                let found: Option<Self> = serde_json::from_slice(&text).ok();
+                if found.as_ref().is_some_and(|settings| settings.nodes() != layout.nodes) {
+                    bail!(
+                        "{} holds a cluster with another kind of node: --simulated decides, and each kind needs a \
+                         directory of its own",
+                        layout.state.display()
+                    );
+                }
+                Ok(found)
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).with_context(|| format!("cannot read {}", layout.settings().display())),
         }
+    }
+
+    fn nodes(&self) -> Nodes {
+        if self.kwok.is_some() { Nodes::Simulated } else { Nodes::Real }
     }
 
     /// Records these settings.
@@ -180,13 +228,13 @@ mod tests {
 
     #[test]
     fn a_long_state_directory_is_refused() {
-        assert!(Layout::new(Path::new(&format!("/{}", "x".repeat(64)))).is_err());
+        assert!(Layout::new(Path::new(&format!("/{}", "x".repeat(64))), Nodes::Real).is_err());
     }
 
     #[test]
     fn two_state_directories_share_no_socket() {
-        let one = Layout::new(Path::new("/a")).unwrap();
-        let other = Layout::new(Path::new("/b")).unwrap();
+        let one = Layout::new(Path::new("/a"), Nodes::Real).unwrap();
+        let other = Layout::new(Path::new("/b"), Nodes::Real).unwrap();
         assert_ne!(one.containerd_socket(), other.containerd_socket());
         assert!(one.containerd_socket().as_os_str().len() < 100);
     }

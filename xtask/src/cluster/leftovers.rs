@@ -14,7 +14,6 @@ use anyhow::{Result, bail};
 use rustix::process::Signal;
 
 use super::{
-    components,
     layout::Layout,
     network,
     processes::{self, Process, Stat},
@@ -27,18 +26,19 @@ const CONTAINER_GRACE: Duration = Duration::from_secs(5);
 /// Programs of this cluster that no pid file names: started by an `up` that was killed before it could write one.
 pub(crate) fn strays(layout: &Layout) -> Vec<Process> {
     let ours = format!("{}/", layout.state.display());
-    let known: Vec<Process> = components::ALL.iter().filter_map(|name| processes::living(layout, name)).collect();
+    let known: Vec<Process> =
+        layout.nodes.programs().iter().filter_map(|name| processes::living(layout, name)).collect();
     processes::all()
         .into_iter()
         .filter(|process| !known.contains(process))
-        .filter(|process| is_component(&processes::arguments(process.pid), &ours))
+        .filter(|process| is_component(&processes::arguments(process.pid), layout.nodes.programs(), &ours))
         .collect()
 }
 
-fn is_component(arguments: &[String], state: &str) -> bool {
+fn is_component(arguments: &[String], programs: &[&str], state: &str) -> bool {
     let Some((program, rest)) = arguments.split_first() else { return false };
     let name = program.rsplit('/').next().unwrap_or_default();
-    (components::ALL.contains(&name) || name == "ingress") && rest.iter().any(|argument| argument.contains(state))
+    (programs.contains(&name) || name == "ingress") && rest.iter().any(|argument| argument.contains(state))
 }
 
 /// Ends every container: SIGTERM to all of its processes, SIGKILL after a grace period, then the shims.
@@ -225,7 +225,7 @@ fn remove_cgroup(directory: &Path) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::components::OF_A_REAL_NODE, *};
 
     fn words(text: &str) -> Vec<String> {
         text.split(' ').map(str::to_owned).collect()
@@ -252,8 +252,9 @@ mod tests {
 
     #[test]
     fn a_stray_is_a_program_of_ours_with_our_directory_in_its_arguments() {
-        assert!(is_component(&words("/p/bin/etcd --data-dir=/state/etcd"), "/state/"));
-        assert!(!is_component(&words("/p/bin/etcd --data-dir=/other/etcd"), "/state/"));
-        assert!(!is_component(&words("tail -f /state/logs/etcd.log"), "/state/"));
+        let is_ours = |line: &str| is_component(&words(line), OF_A_REAL_NODE, "/state/");
+        assert!(is_ours("/p/bin/etcd --data-dir=/state/etcd"));
+        assert!(!is_ours("/p/bin/etcd --data-dir=/other/etcd"));
+        assert!(!is_ours("tail -f /state/logs/etcd.log"));
     }
 }

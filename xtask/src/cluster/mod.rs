@@ -1,4 +1,5 @@
-//! The local cluster: a real single-node Kubernetes from source-built programs on this machine.
+//! The local cluster: a real single-node Kubernetes from source-built programs on this machine. And its flavour for
+//! crashes and outages, of which several run side by side: the same control plane with a simulated node.
 //!
 //! `up` is level-triggered: it looks at what runs, starts what is missing and cleans up what a killed run left, so that a
 //! first start, a repair and a restart after a power cut are the same code. No other module starts or ends its programs.
@@ -14,6 +15,7 @@ mod network;
 pub(crate) mod processes;
 mod programs;
 mod ready;
+mod simulated;
 
 use std::{
     env,
@@ -28,10 +30,12 @@ use rustix::{
     process::{Signal, geteuid},
 };
 
+pub(crate) use self::layout::Nodes;
 use self::{
     components::API_SERVER,
     layout::{Layout, Settings},
     processes::Health,
+    programs::Programs,
 };
 use crate::{
     install, paths,
@@ -50,6 +54,8 @@ pub(crate) struct Config {
     pub(crate) state_dir: PathBuf,
     /// Port of the local ingress; 80 or 8080 when not given.
     pub(crate) http_port: Option<u16>,
+    /// What its node is.
+    pub(crate) nodes: Nodes,
 }
 
 impl Config {
@@ -59,7 +65,16 @@ impl Config {
             Some(given) => given,
             None => paths::state()?.join("cluster"),
         };
-        Ok(Self { state_dir, http_port: None })
+        Ok(Self { state_dir, http_port: None, nodes: Nodes::Real })
+    }
+
+    /// A cluster whose node is simulated, in this directory.
+    pub(crate) fn simulated(state_dir: PathBuf) -> Self {
+        Self { state_dir, http_port: None, nodes: Nodes::Simulated }
+    }
+
+    fn layout(&self) -> Result<Layout> {
+        Layout::new(&self.state_dir, self.nodes)
     }
 }
 
@@ -102,13 +117,13 @@ impl Cluster {
 
 /// Starts the cluster, repairs a half-started one, or does nothing to a running one.
 pub(crate) fn up(config: &Config) -> Result<Cluster> {
-    demand_root()?;
-    install::for_cluster()?;
-    let layout = Layout::new(&config.state_dir)?;
+    demand_machine(config)?;
+    let layout = config.layout()?;
     layout.create()?;
     let _lock = lock(&layout)?;
     let clock = Stopwatch::start();
-    let programs = programs::ensure()?;
+    let kwok = (config.nodes == Nodes::Simulated).then(programs::ensure_kwok).transpose()?;
+    let programs = Programs { bin: programs::ensure()?, kwok };
     let programs_seconds = clock.seconds();
     let clock = Stopwatch::start();
     let settings = lifecycle::up(&layout, programs, config.http_port)?;
@@ -127,10 +142,13 @@ pub(crate) fn up(config: &Config) -> Result<Cluster> {
 
 /// Stops the cluster and undoes what it changed on this machine; with `purge` its data goes too.
 pub(crate) fn down(config: &Config, purge: bool) -> Result<()> {
-    demand_root()?;
-    let layout = Layout::new(&config.state_dir)?;
+    if config.nodes == Nodes::Real {
+        demand_root()?;
+    }
+    let layout = config.layout()?;
     layout.create()?;
     let _lock = lock(&layout)?;
+    Settings::load(&layout)?;
     let clock = Stopwatch::start();
     lifecycle::down(&layout)?;
     if purge {
@@ -140,9 +158,9 @@ pub(crate) fn down(config: &Config, purge: bool) -> Result<()> {
     Ok(())
 }
 
-/// The cluster, if its API server, container runtime and kubelet live.
+/// The cluster, if its API server lives, and what runs its pods.
 pub(crate) fn running(config: &Config) -> Result<Option<Cluster>> {
-    let layout = Layout::new(&config.state_dir)?;
+    let layout = config.layout()?;
     let Some(settings) = Settings::load(&layout)? else { return Ok(None) };
     let lives = lifecycle::is_alive(&layout);
     Ok(lives.then(|| Cluster::new(&layout, &settings)))
@@ -156,11 +174,17 @@ pub(crate) fn build_programs() -> Result<PathBuf> {
     Ok(programs)
 }
 
+/// Builds the programs of a cluster whose node is simulated; gives the directory that holds `kubectl` and Helm.
+pub(crate) fn build_simulated_programs() -> Result<PathBuf> {
+    programs::ensure_kwok()?;
+    programs::ensure()
+}
+
 /// Prints one line for each program and a line of key=value pairs.
 pub(crate) fn print_status(config: &Config) -> Result<()> {
-    let layout = Layout::new(&config.state_dir)?;
+    let layout = config.layout()?;
     let mut alive = 0;
-    for name in components::ALL {
+    for name in layout.nodes.programs() {
         let text = match processes::health(&layout, name) {
             Health::Running(process) => format!("running  {}", process.pid),
             Health::Frozen(process) => format!("frozen   {}", process.pid),
@@ -171,7 +195,7 @@ pub(crate) fn print_status(config: &Config) -> Result<()> {
     }
     let settings = Settings::load(&layout)?;
     let ready = settings.as_ref().is_some_and(|settings| ready::api(&layout, settings));
-    print!("alive={alive} programs={} api_ready={ready}", components::ALL.len());
+    print!("alive={alive} programs={} api_ready={ready}", layout.nodes.programs().len());
     if let Some(Settings { ports, programs, .. }) = settings {
         print!(" api_port={} ingress_port={} bin={}", ports.api, ports.ingress, programs.display());
         print!(" containerd={}", layout.containerd_socket().display());
@@ -191,9 +215,10 @@ pub(crate) fn thaw(config: &Config, program: &str) -> Result<()> {
 }
 
 fn signal(config: &Config, program: &str, signal: Signal) -> Result<()> {
-    let layout = Layout::new(&config.state_dir)?;
-    if !components::ALL.contains(&program) {
-        bail!("{program} is none of {}", components::ALL.join(", "));
+    let layout = config.layout()?;
+    let programs = layout.nodes.programs();
+    if !programs.contains(&program) {
+        bail!("{program} is none of {}", programs.join(", "));
     }
     processes::living(&layout, program).with_context(|| format!("{program} does not run"))?.signal(signal);
     Ok(())
@@ -201,14 +226,14 @@ fn signal(config: &Config, program: &str, signal: Signal) -> Result<()> {
 
 /// Stops the API server only; everything else goes on.
 pub(crate) fn stop_api(config: &Config) -> Result<()> {
-    let layout = Layout::new(&config.state_dir)?;
+    let layout = config.layout()?;
     let _lock = lock(&layout)?;
     lifecycle::stop_api(&layout)
 }
 
 /// Starts the API server again and waits until it is ready.
 pub(crate) fn start_api(config: &Config) -> Result<()> {
-    let layout = Layout::new(&config.state_dir)?;
+    let layout = config.layout()?;
     let _lock = lock(&layout)?;
     let settings = Settings::load(&layout)?.context("there is no local cluster: cargo xtask cluster up")?;
     let clock = Stopwatch::start();
@@ -216,6 +241,19 @@ pub(crate) fn start_api(config: &Config) -> Result<()> {
     lifecycle::wait_ready(&layout, &settings, API_SERVER)?;
     say(format!("{API_SERVER} is ready after {} s", clock.seconds()));
     Ok(())
+}
+
+fn demand_machine(config: &Config) -> Result<()> {
+    match config.nodes {
+        Nodes::Real => {
+            demand_root()?;
+            install::for_cluster()
+        }
+        Nodes::Simulated if config.http_port.is_some() => {
+            bail!("a simulated node has no ingress, and so no --http-port")
+        }
+        Nodes::Simulated => install::for_simulated_nodes(),
+    }
 }
 
 fn demand_root() -> Result<()> {

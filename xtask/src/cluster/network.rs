@@ -140,6 +140,7 @@ pub(crate) fn choose_ports(old: Option<&Ports>, http_port: Option<u16>) -> Resul
         dns_ready: choose(old.map(|p| p.dns_ready), 8181)?,
         ingress: ingress_port(old.map(|p| p.ingress), http_port)?,
         ingress_health: choose(old.map(|p| p.ingress_health), 10254)?,
+        kwok: 0,
     })
 }
 

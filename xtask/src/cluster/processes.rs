@@ -91,6 +91,13 @@ pub(crate) fn all() -> Vec<Process> {
     entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).filter_map(Process::find).collect()
 }
 
+/// The children of a process: each thread lists those that it made.
+pub(crate) fn children(pid: i32) -> Vec<i32> {
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
+    let lists = threads.flatten().filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    lists.flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>()).collect()
+}
+
 /// A process's arguments; empty for kernel threads and processes that are gone.
 pub(crate) fn arguments(pid: i32) -> Vec<String> {
     let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
@@ -205,7 +212,7 @@ fn search_path(program: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::layout::Nodes, *};
 
     #[test]
     fn a_name_with_parentheses_does_not_shift_the_fields() {
@@ -223,6 +230,15 @@ mod tests {
     }
 
     #[test]
+    fn own_children_are_found() {
+        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        assert!(children(i32::try_from(std::process::id()).unwrap()).contains(&pid));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    #[test]
     fn a_reused_pid_is_not_ours() {
         let me = Process::find(i32::try_from(std::process::id()).unwrap()).unwrap();
         assert!(me.is_alive());
@@ -232,7 +248,7 @@ mod tests {
     #[test]
     fn a_program_is_started_frozen_and_ended() {
         let directory = tempfile::tempdir().unwrap();
-        let layout = Layout { state: directory.path().into(), run: directory.path().join("run") };
+        let layout = Layout { nodes: Nodes::Real, state: directory.path().into(), run: directory.path().join("run") };
         layout.create().unwrap();
         let process = start(&layout, "sleeper", Path::new("/bin/sleep"), &["60".into()]).unwrap();
         assert_eq!(health(&layout, "sleeper"), Health::Running(process));

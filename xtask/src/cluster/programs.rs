@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use rustix::fs::{FlockOperation, flock};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::{digest, exec, paths, progress::say};
@@ -15,6 +16,25 @@ use crate::{digest, exec, paths, progress::say};
 const KUBERNETES: &str = "1.37.2";
 const HELM_3: &str = "helm.sh/helm/v3/cmd/helm@v3.22.0";
 const LOCAL_PATH: &str = "github.com/rancher/local-path-provisioner@v0.0.30";
+const KWOK_MODULE: &str = "sigs.k8s.io/kwok";
+const KWOK_VERSION: &str = "v0.8.0";
+/// Folders of its module that say how nodes, pods and volumes live; each file in them is an object.
+const KWOK_STAGE_FOLDERS: &[&str] = &["node/fast", "node/heartbeat-with-lease", "pod/fast", "volume/fast"];
+/// How those files are joined: part of the key, so that another way makes another directory.
+const KWOK_EDITION: &str = "1";
+/// The stages, in kwok's directory.
+pub(crate) const KWOK_STAGES: &str = "stages.yaml";
+/// The storage class whose volumes those stages make, in kwok's directory.
+pub(crate) const KWOK_STORAGE_CLASS: &str = "storage-class.yaml";
+
+/// Where the programs of a cluster are.
+#[derive(Debug)]
+pub(crate) struct Programs {
+    /// Everything but kwok.
+    pub(crate) bin: PathBuf,
+    /// kwok with its stages, for a cluster whose node is simulated.
+    pub(crate) kwok: Option<PathBuf>,
+}
 
 /// What the module in `xtask/cluster` builds, in one go so that the packages are compiled side by side.
 const PACKAGES: &[&str] = &[
@@ -33,20 +53,36 @@ const PACKAGES: &[&str] = &[
 
 /// Makes sure of the programs and gives the directory that holds them.
 pub(crate) fn ensure() -> Result<PathBuf> {
+    once(&key(&module())?, build).map(|home| home.join("bin"))
+}
+
+/// Makes sure of kwok and its stages, and gives the directory that holds them.
+pub(crate) fn ensure_kwok() -> Result<PathBuf> {
+    let recipe = [&[KWOK_VERSION, KWOK_EDITION], KWOK_STAGE_FOLDERS].concat().join("\0");
+    once(&format!("kwok-{KWOK_VERSION}-{}", &digest::of(recipe.as_bytes())[..8]), build_kwok)
+}
+
+/// The directory of this name, made by `make` if it is not there: whole or not at all.
+fn once(name: &str, make: fn(&Path, &Path) -> Result<()>) -> Result<PathBuf> {
     let root = paths::cache()?.join("programs");
-    let home = root.join(key(&module())?);
-    let bin = home.join("bin");
-    if bin.is_dir() {
-        return Ok(bin);
+    let home = root.join(name);
+    if home.is_dir() {
+        return Ok(home);
     }
     fs::create_dir_all(&root)?;
     let lock = File::create(root.join("lock"))?;
     flock(&lock, FlockOperation::LockExclusive).context("cannot lock the programs' directory")?;
     // Another build may have finished while this one waited for the lock.
-    if !bin.is_dir() {
-        build(&root, &home)?;
+    if !home.is_dir() {
+        let partial = root.join("partial");
+        if partial.exists() {
+            fs::remove_dir_all(&partial)?;
+        }
+        fs::create_dir_all(&partial)?;
+        make(&root, &partial)?;
+        fs::rename(&partial, &home).with_context(|| format!("cannot move the programs to {}", home.display()))?;
     }
-    Ok(bin)
+    Ok(home)
 }
 
 /// The Kubernetes version that the cluster runs.
@@ -58,11 +94,7 @@ fn module() -> PathBuf {
     paths::workspace().join("xtask/cluster")
 }
 
-fn build(root: &Path, home: &Path) -> Result<()> {
-    let partial = root.join("partial");
-    if partial.exists() {
-        fs::remove_dir_all(&partial)?;
-    }
+fn build(root: &Path, partial: &Path) -> Result<()> {
     let bin = partial.join("bin");
     fs::create_dir_all(&bin)?;
     say("building the cluster's programs from source (8 to 12 minutes the first time, on 2 cores)");
@@ -72,7 +104,36 @@ fn build(root: &Path, home: &Path) -> Result<()> {
     let helm_3 = partial.join("helm3");
     install(root, &helm_3, HELM_3)?;
     fs::rename(helm_3.join("helm"), bin.join("helm3"))?;
-    fs::rename(&partial, home).with_context(|| format!("cannot move the programs to {}", home.display()))
+    Ok(())
+}
+
+fn build_kwok(root: &Path, partial: &Path) -> Result<()> {
+    say("building kwok from source (2 minutes the first time, on 2 cores)");
+    let module = format!("{KWOK_MODULE}@{KWOK_VERSION}");
+    install(root, partial, &format!("{KWOK_MODULE}/cmd/kwok@{KWOK_VERSION}"))?;
+    let found: Value = serde_json::from_str(&exec::capture(go().args(["mod", "download", "-json", &module]))?)?;
+    let sources = Path::new(found["Dir"].as_str().context("go does not say where kwok's module is")?);
+    let mut stages = Vec::new();
+    for folder in KWOK_STAGE_FOLDERS {
+        stages.extend(objects(&sources.join("kustomize/stage").join(folder))?);
+    }
+    let is_stage = |text: &String| text.lines().any(|line| line == "kind: Stage");
+    fs::write(partial.join(KWOK_STAGES), stages.into_iter().filter(is_stage).collect::<Vec<_>>().join("\n---\n"))?;
+    fs::copy(sources.join("kustomize/stage/volume/fast/storage-class.yaml"), partial.join(KWOK_STORAGE_CLASS))?;
+    Ok(())
+}
+
+/// The YAML files of a folder.
+fn objects(folder: &Path) -> Result<Vec<String>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "yaml") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files.iter().map(|file| Ok(fs::read_to_string(file)?.trim_end().to_owned())).collect()
 }
 
 fn build_module(root: &Path, bin: &Path) -> Result<()> {

@@ -13,6 +13,22 @@ use ureq::{Agent, Body, http::Response};
 const TIMEOUT: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(500);
 
+/// A request whose answer the caller judges.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Method<'a> {
+    /// With a key under which it counts once.
+    Create {
+        body: &'a Value,
+        key: &'a str,
+    },
+    Delete {
+        id: &'a str,
+    },
+    Retry {
+        id: &'a str,
+    },
+}
+
 /// One server's API.
 #[derive(Debug, Clone)]
 pub(crate) struct Api {
@@ -62,6 +78,23 @@ impl Api {
     /// Asks for a store's end.
     pub(crate) fn delete(&self, id: &str) -> Result<Value> {
         read(self.agent.delete(format!("{}/api/v1/stores/{id}", self.base)).call()?)
+    }
+
+    /// Status and body of the answer to a request; an error where none came.
+    pub(crate) fn call(&self, method: Method<'_>) -> Result<(u16, Value)> {
+        let stores = format!("{}/api/v1/stores", self.base);
+        let mut answer = match method {
+            Method::Create { body, key } => self.agent.post(stores).header("Idempotency-Key", key).send_json(body)?,
+            Method::Delete { id } => self.agent.delete(format!("{stores}/{id}")).call()?,
+            Method::Retry { id } => self.agent.post(format!("{stores}/{id}/retry")).send_empty()?,
+        };
+        Ok((answer.status().as_u16(), answer.body_mut().read_json()?))
+    }
+
+    /// A store's history, oldest first.
+    pub(crate) fn history(&self, id: &str) -> Result<Vec<Value>> {
+        let history = self.get(&format!("/api/v1/stores/{id}/events"))?;
+        history["events"].as_array().cloned().context("the API's answer has no events")
     }
 
     /// Waits until there is no store.
