@@ -5,7 +5,7 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use jiff::{SignedDuration, Timestamp};
 use store_core::lifecycle::Store;
 use store_core::ports::{Created, IdempotencyKey, NewStore, RepositoryError, changes};
-use store_core::store::{SealedPassword, StoreId, StoreName};
+use store_core::store::{SealedPassword, StoreId};
 
 use super::{Answer, erase_password, find, reads, row, write_event};
 use crate::backend::{Conn, on_backend};
@@ -30,12 +30,16 @@ pub(crate) fn create(conn: &mut Conn<'_>, new: &NewStore) -> Answer<Created> {
 }
 
 fn create_once(conn: &mut Conn<'_>, new: &NewStore) -> Answer<Created> {
+    // The name first: if it is the same request that has just taken it, its key is there to be seen as well.
+    let existing = reads::id_of(conn, &new.name)?;
     if let Some(key) = &new.idempotency
         && let Some(store) = replay(conn, key, new.at)?
     {
         return Ok(Created::Replayed(store));
     }
-    refuse_taken(conn, &new.name)?;
+    if let Some(existing) = existing {
+        return Err(RepositoryError::NameTaken { existing }.into());
+    }
     let (store, event) = changes::create(new);
     insert(conn, &store, &new.password)?;
     write_event(conn, &store, &event, new.at)?;
@@ -87,13 +91,6 @@ pub(crate) fn request_retry(
         conn.note_intent(id);
         Ok(store)
     })
-}
-
-fn refuse_taken(conn: &mut Conn<'_>, name: &StoreName) -> Answer<()> {
-    match reads::id_of(conn, name)? {
-        Some(existing) => Err(RepositoryError::NameTaken { existing }.into()),
-        None => Ok(()),
-    }
 }
 
 fn insert(conn: &mut Conn<'_>, store: &Store, password: &SealedPassword) -> Answer<()> {

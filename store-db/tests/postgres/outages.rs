@@ -84,7 +84,8 @@ async fn a_claim_that_was_cut_off_is_made_again_once() {
     let database = Database::on(&server.url());
     let (one, other) = (Arc::new(database.open().await), Arc::new(database.open().await));
     for number in 0..10 {
-        let id = one.create(request(number)).await.unwrap().into_store().id;
+        // For a moment after it came back, the server is not tried again.
+        let id = until(|| async { one.create(request(number)).await.ok() }).await.into_store().id;
         let cut_off = tokio::spawn({
             let (one, id) = (Arc::clone(&one), id.clone());
             async move { claim_within(&one, &id, "cut off", lease).await }

@@ -17,9 +17,10 @@ struct Authority {
 impl Authority {
     fn new() -> Self {
         let authority = Self { directory: tempfile::tempdir().unwrap() };
+        let name = format!("/CN={}", authority.directory.path().display().to_string().replace('/', "-"));
         authority.openssl(
             &["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"],
-            &["-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=An authority of tests"],
+            &["-keyout", "ca.key", "-out", "ca.crt", "-subj", &name],
         );
         authority
     }
