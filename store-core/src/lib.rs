@@ -52,10 +52,7 @@
 //! ```
 
 pub mod lifecycle;
-#[cfg(feature = "planted-bugs")]
 pub mod planted;
-#[cfg(not(feature = "planted-bugs"))]
-mod planted;
 pub mod ports;
 pub mod reconcile;
 pub mod service;

@@ -8,7 +8,6 @@ compile_error!("planted-bugs is for the simulation alone and never for a release
 
 /// A bug that somebody could have made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[cfg_attr(not(feature = "planted-bugs"), expect(dead_code, reason = "named only where bugs can be planted"))]
 pub enum Bug {
     /// Helm's exit code 0 counts as a deployed release.
     ExitCodeTrusted,
@@ -16,8 +15,6 @@ pub enum Bug {
     NoReap,
     /// An action is not written down before it starts.
     ActionNotWrittenDown,
-    /// A lost lease does not stop the action that runs under it.
-    LostLeaseIgnored,
     /// A Helm that is told to stop is not waited for.
     HelmLeftRunning,
     /// DELETED is decided on what the watches remember.
@@ -46,17 +43,19 @@ pub enum Bug {
     EarlierAttemptCounts,
     /// What was decided is done although something else is wanted by now.
     DecisionOutlivesIntent,
+    /// A tombstone is looked at again as soon as something wakes it.
+    SecondLookAtOnce,
     /// A release whose namespace somebody took away is waited for as it is remembered.
     WaitsOnMemory,
 }
 
+#[cfg(feature = "planted-bugs")]
 impl Bug {
     /// Every bug.
     pub const ALL: [Self; 19] = [
         Self::ExitCodeTrusted,
         Self::NoReap,
         Self::ActionNotWrittenDown,
-        Self::LostLeaseIgnored,
         Self::HelmLeftRunning,
         Self::DeletedFromCache,
         Self::ReadyFromCache,
@@ -71,6 +70,7 @@ impl Bug {
         Self::IdempotencyKeyDropped,
         Self::EarlierAttemptCounts,
         Self::DecisionOutlivesIntent,
+        Self::SecondLookAtOnce,
         Self::WaitsOnMemory,
     ];
 }

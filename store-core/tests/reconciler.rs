@@ -153,6 +153,11 @@ async fn a_new_admin_password_is_only_taken_where_the_old_one_is_lost() {
     let store = world.create("demo").await;
     world.until(&store.id, Status::Failed).await;
     let request = RetryStore { admin_password: Some("another-password".into()) };
+    // Asked for again because the first answer was lost, the answer is that of any other retry.
+    let ready = world.create("ready").await;
+    world.until(&ready.id, Status::Ready).await;
+    let refused = world.service.retry(&by_id(&ready.id), request.clone(), None).await;
+    assert!(matches!(refused, Err(ServiceError::WrongStatus { status: Status::Ready })), "{refused:?}");
     let refused = world.service.retry(&by_id(&store.id), request, None).await;
     assert!(
         matches!(&refused, Err(ServiceError::Invalid(errors)) if errors[0].field == "admin_password"),

@@ -60,7 +60,7 @@ pub(super) async fn act(turn: &mut Turn<'_>, step: Step) -> Result<Acted, Reposi
         tokio::select! {
             biased;
             result = &mut doing => (result, false),
-            lost = keep_lease(turn, &cancel), if !planted(Bug::LostLeaseIgnored) => {
+            lost = keep_lease(turn, &cancel) => {
                 // The action sees its token and ends its process; only then does this turn go on.
                 cancel.cancel();
                 let stopped = PortError::new(ErrorClass::Cancelled, "stopped");

@@ -2,25 +2,23 @@
 
 use std::time::Duration;
 
-use super::act::{Acted, act, backoff, keep_lease};
+use super::act::{Acted, act};
 use super::cluster_gate::check;
-use super::decide::{Action, Change, Limits, decide};
+use super::decide::{Action, Change};
+use super::look::Looked;
 use super::readiness::gates_met;
 use super::run::{Core, Stop};
-use crate::lifecycle::{EventKind, Gates, InvalidTransition, Progress, RemovedVolume, Store};
+use crate::lifecycle::{EventKind, Gates, InvalidTransition, Progress, Store};
 use crate::planted::{Bug, planted};
 use crate::ports::{
-    Admission, Claim, Claimed, CredentialsSeen, CutOff, EventDraft, Freshness, NamespaceSeen, Observation, PortError,
-    ProgressUpdate, Recorded, ReleaseSeen, Renewal, RepositoryError, StopOutcome, VolumeSeen, WakeUp,
+    Admission, Claim, Claimed, CutOff, EventDraft, Observation, ProgressUpdate, Recorded, Renewal, RepositoryError,
+    StopOutcome, WakeUp,
 };
 
 /// A turn that does this much without having to wait is cut, so that a fault in a decision cannot spin for ever.
 const STEPS_MAX: usize = 50;
 /// When a tombstone is looked at once more.
 const SECOND_LOOK_AFTER: Duration = Duration::from_mins(1);
-
-/// One look takes at most this long, however many reads it is made of.
-const LOOK_DEADLINE: Duration = Duration::from_secs(30);
 
 /// What a step leads to.
 pub(super) enum Next {
@@ -39,24 +37,32 @@ pub(super) struct Turn<'a> {
     pub(super) store: Store,
     pub(super) stop: &'a Stop,
     /// The generation of the intent that the last decision was about.
-    decided_on: u64,
-    /// Nobody works on the other stores, so that this one waits for none of them.
-    is_alone: bool,
+    pub(super) decided_on: u64,
+    why: Why,
     /// The Secret was seen: nothing needs the sealed password any more.
-    has_secret: bool,
+    pub(super) has_secret: bool,
     /// There is more to remove than was written down.
-    has_new_evidence: bool,
+    pub(super) has_new_evidence: bool,
+}
+
+/// How a turn came about.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Why {
+    /// Nobody works on the other stores, so that this one waits for none of them.
+    pub(super) is_alone: bool,
+    /// Something changed in the cluster; the store need not be due.
+    pub(super) is_woken: bool,
 }
 
 /// Takes a turn with a claimed store. Never fails: what goes wrong is logged and tried again later.
-pub(super) async fn attend(core: &Core, claimed: Claimed, stop: &Stop, is_alone: bool) {
+pub(super) async fn attend(core: &Core, claimed: Claimed, stop: &Stop, why: Why) {
     let mut turn = Turn {
         core,
         claim: claimed.claim,
         decided_on: claimed.store.intent.generation,
         store: claimed.store,
         stop,
-        is_alone,
+        why,
         has_secret: false,
         has_new_evidence: false,
     };
@@ -83,6 +89,10 @@ impl Turn<'_> {
             && let Some(wake_up) = self.end_earlier_action(cut_off).await?
         {
             return Ok(Next::Sleep(wake_up));
+        }
+        // Somebody else settled it just before. A tombstone's second look must not come early.
+        if self.why.is_woken && self.store.is_settled() && !planted(Bug::SecondLookAtOnce) {
+            return Ok(Next::Sleep(self.rest()));
         }
         for _ in 0..STEPS_MAX {
             match self.step().await? {
@@ -140,44 +150,6 @@ impl Turn<'_> {
         }
     }
 
-    /// Decides on what the watches know; anything but waiting is decided again on a fresh read.
-    async fn look_and_decide(&mut self) -> Result<Looked, RepositoryError> {
-        let seen = match self.core.probe.observe(&self.store, Freshness::Cached).await {
-            Ok(seen) => seen,
-            Err(error) => return Ok(Looked::Blind(error)),
-        };
-        self.decided_on = self.store.intent.generation;
-        let action = self.decide(&seen);
-        if !wants_fresh(&self.store, &seen, &action) {
-            return Ok(Looked::Seen(seen, action));
-        }
-        let seen = match self.look_afresh().await? {
-            Ok(Ok(seen)) => seen,
-            Ok(Err(error)) => return Ok(Looked::Blind(error)),
-            Err(next) => return Ok(Looked::Interrupted(next)),
-        };
-        self.debit(self.longest_gap());
-        let action = self.decide(&seen);
-        Ok(Looked::Seen(seen, action))
-    }
-
-    /// Why nothing of this store can be seen is told once, and shown with the store.
-    fn blind(&self, error: &PortError) -> Next {
-        if self.core.set_blind(&self.store.id, Some(error.to_string())) {
-            tracing::warn!(store = %self.store.id, error = error as &dyn std::error::Error, "cannot look at the store");
-        }
-        Next::Sleep(WakeUp::After(self.core.settings.poll_interval))
-    }
-
-    /// The longest time between two looks of a process that runs: longer ones are time in which nobody could see.
-    fn longest_gap(&self) -> Duration {
-        let pause = match self.errors_in_a_row() {
-            0 => Duration::ZERO,
-            errors => backoff(errors),
-        };
-        self.core.settings.poll_interval * 2 + pause
-    }
-
     /// Debits the time since the last look from the budget of a store that is being brought up.
     pub(super) fn debit(&mut self, longest: Duration) {
         if let Progress::Provisioning(p) = &mut self.store.progress
@@ -186,64 +158,6 @@ impl Turn<'_> {
         {
             let longest = if planted(Bug::ParkedTimeCounted) { Duration::MAX } else { longest };
             p.debit(self.core.clock.now(), longest);
-        }
-    }
-
-    fn decide(&self, seen: &Observation) -> Action {
-        let last_error = self.core.last_error(&self.store.id);
-        let limits = Limits {
-            now: self.core.clock.now(),
-            timeout: self.core.settings.timeout,
-            poll_interval: self.core.settings.poll_interval,
-            last_error: last_error.as_ref().map(|last| &*last.error),
-        };
-        decide(&self.store, seen, &limits)
-    }
-
-    /// Reads the cluster, while the lease is kept and within a deadline. Dropping a read leaves nothing behind.
-    async fn look_afresh(&mut self) -> Result<Result<Result<Observation, PortError>, Next>, RepositoryError> {
-        let cancel = self.core.stop_token(&self.store.id, &self.stop.halt);
-        let seen = tokio::select! {
-            biased;
-            seen = self.read() => seen,
-            () = self.core.clock.sleep(LOOK_DEADLINE) => Err(PortError::transient("the cluster did not answer within 30 s")),
-            lost = keep_lease(self, &cancel) => return Ok(Err(if lost? { Next::Lost } else { self.reread().await? })),
-        };
-        if let Ok(seen) = &seen {
-            self.has_secret |= seen.credentials == CredentialsSeen::Ours;
-            self.add_volumes(seen);
-        }
-        Ok(Ok(seen))
-    }
-
-    async fn read(&self) -> Result<Observation, PortError> {
-        let (probe, store) = (&self.core.probe, &self.store);
-        let mut seen = probe.observe(store, Freshness::Fresh).await?;
-        let Progress::Deleting(deleting) = &store.progress else { return Ok(seen) };
-        if seen.namespace == NamespaceSeen::Absent {
-            seen.volumes.extend(probe.claimed_volumes(store).await?);
-        }
-        let recorded = &deleting.evidence.volumes;
-        let names: Vec<String> = recorded.iter().map(|volume| volume.name.clone()).collect();
-        let existing = if names.is_empty() { names } else { probe.existing_volumes(&names).await? };
-        for volume in recorded.iter().filter(|volume| existing.contains(&volume.name)) {
-            if !seen.volumes.iter().any(|seen| seen.name == volume.name) {
-                let (name, claim, fate) = (volume.name.clone(), volume.claim.clone(), volume.fate);
-                seen.volumes.push(VolumeSeen { name, claim, fate });
-            }
-        }
-        Ok(seen)
-    }
-
-    /// A volume may be bound after the teardown wrote down what there was.
-    fn add_volumes(&mut self, seen: &Observation) {
-        let Progress::Deleting(deleting) = &mut self.store.progress else { return };
-        let recorded = &mut deleting.evidence.volumes;
-        for VolumeSeen { name, claim, fate } in &seen.volumes {
-            if !recorded.iter().any(|volume| volume.name == *name) {
-                self.has_new_evidence = true;
-                recorded.push(RemovedVolume { name: name.clone(), claim: claim.clone(), fate: *fate });
-            }
         }
     }
 
@@ -294,7 +208,7 @@ impl Turn<'_> {
     async fn admit(&mut self) -> Result<Next, RepositoryError> {
         let now = self.core.clock.now();
         let in_order = Admission::InOrder { places: self.core.settings.max_in_progress };
-        let admission = if self.is_alone { Admission::OutOfTurn } else { in_order };
+        let admission = if self.why.is_alone { Admission::OutOfTurn } else { in_order };
         if !self.core.repository.admit(&self.claim, admission).await? {
             // Whoever frees a place wakes the next in the queue; the timer is only the net.
             return Ok(Next::Sleep(WakeUp::After(self.core.settings.poll_interval * 6)));
@@ -449,38 +363,6 @@ impl Turn<'_> {
                 None => Ok(Next::Lost),
             },
         }
-    }
-}
-
-/// What came of a look.
-#[expect(clippy::large_enum_variant, reason = "short-lived, and nearly always the large one")]
-enum Looked {
-    Seen(Observation, Action),
-    /// The claim is lost, or something else is wanted meanwhile.
-    Interrupted(Next),
-    /// Nothing could be seen.
-    Blind(PortError),
-}
-
-/// Whether a decision must be taken again on a fresh read: everything that acts or settles; and waiting for anything
-/// that is not watched, which is a release that is not deployed or whose namespace somebody took away, a volume that was bound since the teardown began, and
-/// the last of a teardown.
-fn wants_fresh(store: &Store, seen: &Observation, action: &Action) -> bool {
-    match (action, &store.progress) {
-        (Action::Record(Change::Deleted), _) if planted(Bug::DeletedFromCache) => false,
-        (Action::Record(Change::Ready(..)), _) if planted(Bug::ReadyFromCache) => false,
-        (Action::Rest | Action::Admit | Action::Record(Change::BeginAttempt(_)), _) => false,
-        (Action::Look | Action::Do(_) | Action::Record(_), _) => true,
-        (Action::Wait(_), Progress::Provisioning(_)) => {
-            let is_there = matches!(seen.namespace, NamespaceSeen::Active { .. }) || planted(Bug::WaitsOnMemory);
-            !is_there || !matches!(seen.release, ReleaseSeen::Deployed { .. })
-        }
-        (Action::Wait(_), Progress::Deleting(deleting)) => {
-            let recorded = &deleting.evidence.volumes;
-            let is_known = |volume: &VolumeSeen| recorded.iter().any(|known| known.name == volume.name);
-            !matches!(seen.namespace, NamespaceSeen::Terminating { .. }) || !seen.volumes.iter().all(is_known)
-        }
-        (Action::Wait(_), _) => false,
     }
 }
 

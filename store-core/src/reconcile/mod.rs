@@ -8,6 +8,7 @@ mod attend;
 mod cluster_gate;
 mod decide;
 mod diagnose;
+mod look;
 mod notices;
 mod readiness;
 mod run;

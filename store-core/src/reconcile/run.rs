@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use super::attend::attend;
+use super::attend::{Why, attend};
 use super::cluster_gate::{ClusterState, keep_checking};
 use super::notices::follow;
 use super::settings::ReconcilerSettings;
@@ -383,16 +383,17 @@ impl Claims {
         let request = ClaimRequest { owner: settings.owner.clone(), lease: settings.lease, limit, which };
         let claimed = self.core.repository.claim_due(&request).await?;
         let count = claimed.len();
+        let is_woken = matches!(request.which, Claimable::These(_));
         for claimed in claimed {
-            self.attend_to(claimed);
+            self.attend_to(claimed, is_woken);
         }
         Ok(count)
     }
 
-    fn attend_to(&self, claimed: Claimed) {
+    fn attend_to(&self, claimed: Claimed, is_woken: bool) {
         let id = claimed.store.id.clone();
         let (core, stop) = (Arc::clone(&self.core), self.stop.clone());
-        let is_alone = self.scope != Scope::All;
+        let why = Why { is_alone: self.scope != Scope::All, is_woken };
         if !core.begin_attending(&id) {
             // The lease of the turn that still runs here had run out; that turn finds its epoch gone and ends.
             self.tasks.spawn(async move { give_back(&core, claimed).await });
@@ -400,7 +401,7 @@ impl Claims {
         }
         self.tasks.spawn(async move {
             // A fault in one turn must not take its store out of the world until the next start.
-            let turn = AssertUnwindSafe(attend(&core, claimed, &stop, is_alone)).catch_unwind();
+            let turn = AssertUnwindSafe(attend(&core, claimed, &stop, why)).catch_unwind();
             if turn.await.is_err() {
                 tracing::error!(store = %id, "a turn panicked; its claim runs out");
             }

@@ -108,6 +108,8 @@ impl StoreService {
         let store = self.find(which).await?;
         let id = store.id.clone();
         let sealed = match password {
+            // The repository has the better answer for one that did not fail.
+            Some(_) if store.status() != Status::Failed => None,
             Some(_) if !has_lost_credentials(&store) => {
                 let why = "is only taken by a store whose credentials are lost; leave it out, the old one holds";
                 return Err(ServiceError::field("admin_password", why));

@@ -48,7 +48,7 @@ async fn ask<T: Send + 'static>(
         if let Some(service) = somebody(world) {
             let asked = tokio::spawn(call(service));
             match tokio::time::timeout(PATIENCE, asked).await {
-                Ok(Ok(Err(ServiceError::Unavailable { .. }))) | Ok(Err(_)) | Err(_) => {}
+                Ok(Ok(Err(ServiceError::Unavailable { .. })) | Err(_)) | Err(_) => {}
                 Ok(Ok(answer)) => return answer,
             }
         }
@@ -123,7 +123,9 @@ async fn repeat(world: &Arc<World>, name: &str, key: &str, id: &StoreId) {
 /// Some stores cannot become ready until somebody mends something.
 fn afflict(world: &World, id: &StoreId) {
     let mut state = world.state();
-    if state.dice.percent(25) && !state.cluster.defects.contains_key(id) {
+    // One that came up before its owner heard of it has none.
+    let is_up = state.cluster.namespaces.get(id).is_some_and(|namespace| namespace.objects.is_some());
+    if state.dice.percent(25) && !is_up {
         let defect = state.dice.pick(&[Defect::BrokenImage, Defect::SetupFailsOnce, Defect::NeverReady]);
         state.cluster.defects.insert(id.clone(), defect);
         state.oracle.flawed(id, defect);
@@ -209,7 +211,7 @@ async fn retry(world: &Arc<World>, id: &StoreId, has_lost_credentials: bool) {
     match asked.await {
         // It may have been accepted before, without an answer.
         Ok(_) | Err(ServiceError::WrongStatus { .. }) => {
-            world.note("client", 3, || format!("retry of {id} was accepted"))
+            world.note("client", 3, || format!("retry of {id} was accepted"));
         }
         Err(error) => world.break_invariant(Invariant::Liveness, format!("{id} cannot be tried again: {error}")),
     }

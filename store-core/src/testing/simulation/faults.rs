@@ -242,7 +242,9 @@ fn strike_all(world: &Arc<World>) -> Option<String> {
         .filter(|replica| replica.process.is_running())
         .map(|r| r.process.number)
         .collect();
-    numbers.iter().for_each(|number| replica::kill(world, *number, "with all others"));
+    for number in &numbers {
+        replica::kill(world, *number, "with all others");
+    }
     (!numbers.is_empty()).then(|| format!("{} processes", numbers.len()))
 }
 
