@@ -34,7 +34,8 @@ fn main() -> ExitCode {
         all.broken.len(),
         Bug::ALL.len()
     );
-    if all.broken.is_empty() && found == Bug::ALL.len() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let is_well = all.broken.is_empty() && all.unsteady.is_empty() && all.is_balanced() && found == Bug::ALL.len();
+    if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// What many schedules came to.
@@ -82,6 +83,16 @@ fn sweep(bug: Option<Bug>, seeds: u64, from: u64, stops_early: bool) -> Sweep {
 }
 
 impl Sweep {
+    /// Whether every kind of fault struck once in twenty schedules or more often; a few schedules tell nothing.
+    fn is_balanced(&self) -> bool {
+        let is_rare = |count: u64| self.schedules >= 1_000 && count * 20 < self.schedules;
+        let rare: Vec<_> = self.faults.each().filter(|(_, count)| is_rare(*count)).collect();
+        for (fault, count) in &rare {
+            println!("{fault:?} struck only {count} times in {} schedules", self.schedules);
+        }
+        rare.is_empty()
+    }
+
     fn add(&mut self, outcome: Outcome, is_unsteady: bool) {
         self.schedules += 1;
         self.stores += outcome.stores;

@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 
-use crate::{bench, chaos, cluster, down, images, test, up};
+use crate::{bench, chaos, cluster, down, images, simulate, test, up};
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "Developer commands of the store platform")]
@@ -26,6 +26,8 @@ enum Command {
     Bench(bench::BenchArgs),
     /// Kill the server and Helm at random moments, round after round, and see that nothing is lost or left
     Chaos(chaos::ChaosArgs),
+    /// Simulate schedules of faults from seeds, and find bugs that are planted for it
+    Simulate(simulate::SimulateArgs),
     /// A real single-node Kubernetes on this machine (Linux, as root)
     Cluster(ClusterArgs),
     /// Build the container images and bring them to a cluster or a registry
@@ -88,6 +90,7 @@ pub(crate) fn run() -> Result<ExitCode> {
         Command::Test(args) => return test::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Chaos(args) => chaos::run(&args),
+        Command::Simulate(args) => simulate::run(&args),
         Command::Cluster(args) => run_cluster(args),
         Command::Images(args) => images::run(&args),
     }

@@ -14,6 +14,7 @@ mod paths;
 mod progress;
 mod results_file;
 mod server;
+mod simulate;
 mod test;
 mod up;
 
