@@ -206,6 +206,28 @@ async fn after_a_shutdown_nothing_begins_and_what_ran_too_long_is_cut_off() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_waits_for_a_worker_does_not_begin_when_a_shutdown_makes_room() {
+    let world = World::with(|settings| settings.max_workers = 1);
+    let reconciler = world.start();
+    let mut stores = Vec::new();
+    for name in ["one", "two", "three"] {
+        stores.push(world.create(name).await);
+    }
+    let installs = || world.cluster.runs().iter().filter(|(_, kind)| *kind == ActionKind::Install).count();
+    while installs() == 0 {
+        world.clock.sleep(Duration::from_millis(10)).await;
+    }
+    assert!(reconciler.shutdown(Duration::from_secs(20)).await, "the installation ends within the grace period");
+    assert_eq!(installs(), 1);
+    let successor = world.another("second");
+    let _reconciler = successor.start(Scope::All);
+    for store in stores {
+        world.until(&store.id, Status::Ready).await;
+    }
+    assert_eq!(installs(), 3);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_deletion_stops_an_installation_that_runs() {
     let world = World::new();
     let _reconciler = world.start();

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::SignedDuration;
+
 use super::adapters::{list_now, remove_namespace};
 use super::cluster::{Revision, RevisionStatus};
 use super::helm;
@@ -57,6 +59,8 @@ pub enum Fault {
     CommitUnknown,
     /// A process starts with a kubeconfig that leads to another cluster.
     OtherCluster,
+    /// A process starts with a clock that is an hour off.
+    ClockOff,
     /// A finalizer holds up a namespace.
     Finalizer,
     /// A volume takes long to go.
@@ -71,7 +75,7 @@ pub enum Fault {
 
 impl Fault {
     /// Every kind.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::Kill,
         Self::KillAtCall,
         Self::KillWithoutHelm,
@@ -93,6 +97,7 @@ impl Fault {
         Self::DatabaseAway,
         Self::CommitUnknown,
         Self::OtherCluster,
+        Self::ClockOff,
         Self::Finalizer,
         Self::SlowVolume,
         Self::PodFlaps,
@@ -147,7 +152,8 @@ pub(super) fn strike(world: &Arc<World>, fault: Fault) {
         | Fault::KillWithoutHelm
         | Fault::Freeze
         | Fault::FreezeWithHelm
-        | Fault::OtherCluster => strike_process(world, fault),
+        | Fault::OtherCluster
+        | Fault::ClockOff => strike_process(world, fault),
         Fault::KillAll => strike_all(world),
         Fault::Drain => {
             let place = {
@@ -216,6 +222,11 @@ fn hit(world: &Arc<World>, process: Arc<Process>, fault: Fault) -> String {
         Fault::OtherCluster => {
             world.state().weather.is_next_misled = true;
             replica::kill(world, number, "and its kubeconfig is changed");
+        }
+        Fault::ClockOff => {
+            let skew = SignedDuration::from_hours(world.state().dice.pick(&[-1, 1]));
+            replica::set_clock(world, number, skew);
+            replica::kill(world, number, "and its clock is set wrong");
         }
         Fault::KillAtCall => {
             let points = world.state().dice.below(40);

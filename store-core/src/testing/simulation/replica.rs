@@ -168,6 +168,13 @@ fn restart_later(world: &Arc<World>, place: usize) {
     });
 }
 
+/// What a process's clock will show from its next start on.
+pub(super) fn set_clock(world: &World, number: usize, skew: SignedDuration) {
+    if let Some(place) = place_of(world, number) {
+        world.state().replicas[place].setup.skew = skew;
+    }
+}
+
 /// Tells a process to end in an orderly way.
 pub(super) fn drain(world: &Arc<World>, place: usize) {
     let (process, reconciler) = {
