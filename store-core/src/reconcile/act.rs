@@ -45,6 +45,8 @@ pub(super) async fn act(turn: &mut Turn<'_>, step: Step) -> Result<Acted, Reposi
     let slots = if turn.is_teardown() { &turn.core.teardown_slots } else { &turn.core.provisioning_slots };
     let permit = tokio::select! {
         biased;
+        // Room that a shutdown makes is for nobody: the next run goes on from here.
+        () = turn.stop.drain.cancelled() => return Ok(Acted::Next(Next::Sleep(WakeUp::After(Duration::ZERO)))),
         permit = slots.acquire() => permit,
         lost = keep_lease(turn, &cancel) => return after_lease_ended(turn, lost).await,
     };
