@@ -1,0 +1,64 @@
+//! `docs/faults.md` names every fault once, and every test and kind of fault that it names exists.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const ROWS: usize = 68;
+
+#[test]
+fn every_fault_is_there_and_everything_that_is_named_exists() {
+    let catalogue = fs::read_to_string(root().join("docs/faults.md")).unwrap();
+    let rows: Vec<Vec<&str>> = catalogue.lines().filter_map(row).collect();
+    let numbers: Vec<usize> = rows.iter().map(|cells| cells[0].parse().unwrap()).collect();
+    assert_eq!(numbers, (1..=ROWS).collect::<Vec<_>>(), "each row once and in order");
+
+    let sources = sources(&root());
+    let functions: BTreeSet<&str> = sources.iter().flat_map(|source| names_after(source, "fn ")).collect();
+    let faults = sources.iter().find(|source| source.contains("pub enum Fault {")).unwrap();
+    let faults = faults.split("pub enum Fault {").nth(1).unwrap().split('}').next().unwrap();
+    for cells in rows {
+        let (number, shown_by) = (cells[0], cells[2]);
+        assert!(shown_by.contains('`') || shown_by.contains("not yet: "), "row {number} names nothing");
+        for layer in shown_by.split("; ").map(|layer| layer.split(". not yet: ").next().unwrap()) {
+            let Some((layer, names)) = layer.split_once(": ") else { panic!("row {number}: {layer:?} names no layer") };
+            for name in names.split('`').skip(1).step_by(2) {
+                let is_there = match layer {
+                    "simulation" => faults.contains(&format!("\n    {name},")),
+                    "adapter" | "real" => functions.contains(name) || (layer == "real" && name == "chaos"),
+                    other => panic!("row {number}: {other:?} is no layer"),
+                };
+                assert!(is_there, "row {number}: there is no {name} in the layer {layer}");
+            }
+        }
+    }
+}
+
+fn row(line: &str) -> Option<Vec<&str>> {
+    let cells: Vec<&str> = line.strip_prefix("| ")?.strip_suffix(" |")?.split(" | ").collect();
+    cells[0].parse::<usize>().is_ok().then_some(cells)
+}
+
+fn names_after<'a>(source: &'a str, word: &'a str) -> impl Iterator<Item = &'a str> {
+    let is_in_name = |character: char| character.is_alphanumeric() || character == '_';
+    source.split(word).skip(1).map(move |rest| rest.split(|c| !is_in_name(c)).next().unwrap_or_default())
+}
+
+/// All Rust sources of the workspace.
+fn sources(directory: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).unwrap().flatten() {
+        let (path, name) = (entry.path(), entry.file_name());
+        let is_ours = !name.to_string_lossy().starts_with('.') && name != "target" && name != "node_modules";
+        if path.is_dir() && is_ours {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(fs::read_to_string(&path).unwrap());
+        }
+    }
+    found
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
