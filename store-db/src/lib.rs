@@ -17,9 +17,11 @@ mod repository;
 mod rows;
 mod schema;
 mod sqlite;
+mod transfer;
 mod url;
 
 pub use postgres::{PostgresOpenError, PostgresOptions, PostgresUrl};
 pub use repository::DatabaseRepository;
 pub use sqlite::{LockError, OpenError, OpenMode, ReconcilerLock};
+pub use transfer::{TransferError, transfer};
 pub use url::{DatabaseUrl, DatabaseUrlError};

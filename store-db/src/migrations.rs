@@ -20,3 +20,16 @@ pub(crate) fn run<DB: Backend>(
     connection.run_pending_migrations(migrations)?;
     Ok(None)
 }
+
+/// Whether the database has seen all migrations that are known here, and no others.
+pub(crate) fn are_applied<DB: Backend>(
+    connection: &mut impl MigrationHarness<DB>,
+    migrations: &EmbeddedMigrations,
+) -> Result<bool, Box<dyn Error + Send + Sync>> {
+    let known: Vec<Box<dyn Migration<DB>>> = migrations.migrations()?;
+    let mut known: Vec<_> = known.iter().map(|migration| migration.name().version().as_owned()).collect();
+    let mut applied = connection.applied_migrations()?;
+    known.sort();
+    applied.sort();
+    Ok(known == applied)
+}

@@ -78,6 +78,13 @@ impl DatabaseRepository {
         })
     }
 
+    /// Remembers by which credentials key, of those with these marks, the processes on this database know each other. The
+    /// answer: `false` if they all have another one. The first of the marks is the one that is remembered, so that keys
+    /// can be rotated: each process has the next key before the first has it in front.
+    pub async fn bind_credentials_key(&self, marks: Vec<String>) -> Result<bool, RepositoryError> {
+        self.writer.run(move |conn| installation::bind_credentials_key(conn, &marks)).await
+    }
+
     /// Ends the threads after what they have in hand; SQLite's log is moved into the file. Later calls are refused as
     /// unavailable.
     pub async fn close(&self) {

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use store_core::ports::Entropy;
 use store_core::store::{CredentialsCipher, CredentialsKey};
+use uuid::Uuid;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::configuration::beside;
@@ -60,6 +61,12 @@ pub enum CredentialsKeyError {
         /// The line's number, from 1.
         line: usize,
     },
+    /// None is named, and there is no file that it could be beside.
+    #[error(
+        "CREDENTIALS_KEY_FILE is not set: with PostgreSQL every process needs the same keys; allowed is a file of mode \
+         0600, made once by: (umask 077; openssl rand -hex 32 > FILE)"
+    )]
+    Unnamed,
     /// It holds no key.
     #[error(
         "the credentials key file {} holds no key; put back a copy of it, or remove it if no store is being brought up",
@@ -103,6 +110,15 @@ impl CredentialsKeyFile {
         let mut bytes = [0; CredentialsKey::LENGTH];
         entropy.fill(&mut bytes);
         Self { current: CredentialsKey::new(bytes), older: Vec::new() }
+    }
+
+    /// What tells each key from others within an installation, and tells nothing else: a keyed hash.
+    pub fn marks(&self, installation: Uuid) -> Vec<String> {
+        let mark = |key: &CredentialsKey| {
+            let message = format!("store-platform/installation/{installation}");
+            CredentialsCipher::new(key.clone(), Vec::new()).fingerprint(message.as_bytes())
+        };
+        std::iter::once(&self.current).chain(&self.older).map(mark).collect()
     }
 
     /// What seals and opens with these keys.
@@ -225,6 +241,18 @@ mod tests {
         assert!(!is_new);
         assert_eq!(ids(&found), ids(&made));
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1, "nothing else is left");
+    }
+
+    #[test]
+    fn a_mark_belongs_to_one_key_and_one_installation() {
+        let text = format!("{}\n{}\n", "ab".repeat(32), "cd".repeat(32));
+        let (_keep, file) = written(&text, 0o600);
+        let keys = CredentialsKeyFile::read(&file).unwrap();
+        let (here, there) = (keys.marks(Uuid::from_u128(1)), keys.marks(Uuid::from_u128(2)));
+        assert_eq!(here.len(), 2);
+        assert!(here[0] != here[1] && here[0] != there[0]);
+        assert_eq!(here, keys.marks(Uuid::from_u128(1)));
+        assert!(!here.concat().contains("abab"));
     }
 
     #[test]

@@ -30,12 +30,14 @@
 
 pub mod configuration;
 pub mod credentials_key;
+mod moving;
 mod no_cluster;
 mod open;
 mod system;
 
 pub use configuration::{Configuration, EnvFile, Sources};
 pub use credentials_key::CredentialsKeyFile;
+pub use moving::move_installation;
 pub use open::{Access, OpenError, Platform, Start, Work};
-pub use store_db::LockError;
+pub use store_db::{LockError, TransferError};
 pub use system::{OsEntropy, SystemClock};

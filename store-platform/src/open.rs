@@ -10,11 +10,12 @@ use store_core::StoreService;
 use store_core::ports::{Deployer, Entropy as _, HealthProbe, RepositoryError, StoreRepository};
 use store_core::reconcile::{Reconciler, ReconcilerSettings, Scope};
 use store_core::service::{ServiceParts, ServiceSettings};
-use store_db::{DatabaseRepository, LockError, OpenMode, ReconcilerLock};
+use store_db::{DatabaseRepository, DatabaseUrl, LockError, OpenMode, PostgresOptions, ReconcilerLock};
 use store_k8s::{
     ChartSource, Cluster, ClusterConfig, ConnectError, HelmConfig, HelmDeployer, HelmSetupError, KubeProbe,
 };
 
+use crate::configuration::DatabaseSettings;
 use crate::credentials_key::CredentialsKeyError;
 use crate::no_cluster::NoCluster;
 use crate::{Configuration, CredentialsKeyFile, OsEntropy, SystemClock};
@@ -46,13 +47,25 @@ pub enum OpenError {
     #[error("DATABASE_URL: {0}")]
     Database(store_db::OpenError),
     /// The database can be opened, but not read.
-    #[error("DATABASE_URL: the database {} cannot be read", .path.display())]
+    #[error("DATABASE_URL: the database {database} cannot be read")]
     Unreadable {
-        /// The file.
-        path: PathBuf,
+        /// Which one, without password.
+        database: String,
         /// Why.
         #[source]
         source: RepositoryError,
+    },
+    /// The other processes on the database have another key.
+    #[error(
+        "CREDENTIALS_KEY_FILE: the keys in {} are not those of the other processes on {database}, which have one in \
+         common: give all of them the same file",
+        .file.display()
+    )]
+    OtherKey {
+        /// The key file.
+        file: PathBuf,
+        /// The database, without password.
+        database: String,
     },
     /// The credentials key.
     #[error(transparent)]
@@ -69,7 +82,7 @@ pub enum OpenError {
 pub struct Platform {
     service: StoreService,
     repository: Arc<DatabaseRepository>,
-    database: PathBuf,
+    database: DatabaseUrl,
     /// What is worth saying once: which database, cluster, Helm.
     facts: Vec<String>,
     /// What is odd but no error.
@@ -87,10 +100,10 @@ pub enum Start {
     },
 }
 
-/// A running reconciler, with the lock that makes it the only one.
+/// A running reconciler, on a SQLite file with the lock that makes it the only one.
 pub struct Work {
     reconciler: Reconciler,
-    _lock: ReconcilerLock,
+    _lock: Option<ReconcilerLock>,
 }
 
 /// The two adapters of a cluster, and what is worth saying about them.
@@ -103,12 +116,16 @@ struct ClusterSide {
 impl Platform {
     /// Opens everything. Must be called within a tokio runtime. Does not wait for the cluster.
     pub async fn open(configuration: &Configuration, access: Access) -> Result<Self, OpenError> {
-        let database = configuration.database.file.clone();
-        let is_new = !database.exists();
+        let database = configuration.database.url.clone();
+        let is_new = configuration.database.file().is_some_and(|file| !file.exists());
         let repository = Arc::new(open_database(configuration, access).await?);
-        let unreadable = |source| OpenError::Unreadable { path: database.clone(), source };
+        let unreadable = |source| OpenError::Unreadable { database: database.to_string(), source };
         let installation = repository.installation().await.map_err(unreadable)?.id;
         let (keys, warnings) = open_keys(configuration, access, is_new)?;
+        if access == Access::Work && configuration.database.file().is_none() {
+            let bound = repository.bind_credentials_key(keys.marks(installation)).await.map_err(unreadable)?;
+            demand_shared(bound, &configuration.database)?;
+        }
         let side = match access {
             Access::Work => connect(configuration, installation).await?,
             Access::Read => ClusterSide::absent(),
@@ -122,7 +139,7 @@ impl Platform {
             cipher: keys.cipher(),
         };
         let service = StoreService::new(parts, settings(configuration, &*side.deployer));
-        let mut facts = vec![format!("database {}", database.display())];
+        let mut facts = vec![format!("database {database}")];
         facts.extend(side.facts);
         Ok(Self { service, repository, database, facts, warnings })
     }
@@ -142,13 +159,17 @@ impl Platform {
         &self.warnings
     }
 
-    /// Starts to work, unless another process works on this database already. The reconciler stops when the answer is
-    /// dropped; [`Work::shutdown`] drains it.
+    /// Starts to work, unless the database is a file on which another process works already; on PostgreSQL any number
+    /// do. The reconciler stops when the answer is dropped; [`Work::shutdown`] drains it.
     pub fn start(&self, scope: Scope) -> Result<Start, LockError> {
-        match ReconcilerLock::try_acquire(&self.database)? {
-            Some(lock) => Ok(Start::Working(Work { reconciler: self.service.start(scope), _lock: lock })),
-            None => Ok(Start::Standby { holder: ReconcilerLock::holder(&self.database) }),
-        }
+        let lock = match &self.database {
+            DatabaseUrl::Sqlite(file) => match ReconcilerLock::try_acquire(file)? {
+                Some(lock) => Some(lock),
+                None => return Ok(Start::Standby { holder: ReconcilerLock::holder(file) }),
+            },
+            _ => None,
+        };
+        Ok(Start::Working(Work { reconciler: self.service.start(scope), _lock: lock }))
     }
 
     /// Closes the database after what is in hand.
@@ -179,7 +200,22 @@ async fn open_database(configuration: &Configuration, access: Access) -> Result<
         }
         Access::Read => OpenMode::Existing,
     };
-    DatabaseRepository::open_sqlite(&configuration.database.file, mode).await.map_err(OpenError::Database)
+    let opened = match &configuration.database.url {
+        DatabaseUrl::Postgres(url) => {
+            let mut options = PostgresOptions::default();
+            options.connections = configuration.database.connections;
+            DatabaseRepository::open_postgres(url, options, mode).await
+        }
+        file => DatabaseRepository::open(file, mode).await,
+    };
+    opened.map_err(OpenError::Database)
+}
+
+fn demand_shared(is_shared: bool, database: &DatabaseSettings) -> Result<(), OpenError> {
+    if is_shared {
+        return Ok(());
+    }
+    Err(OpenError::OtherKey { file: database.key_file().unwrap_or_default(), database: database.url.to_string() })
 }
 
 fn make_private(directory: &Path) -> Result<(), OpenError> {
@@ -195,10 +231,10 @@ fn open_keys(
     access: Access,
     is_new: bool,
 ) -> Result<(CredentialsKeyFile, Vec<String>), OpenError> {
-    let file = configuration.database.key_file();
     if access == Access::Read {
         return Ok((CredentialsKeyFile::ephemeral(&OsEntropy), Vec::new()));
     }
+    let file = configuration.database.key_file().ok_or(CredentialsKeyError::Unnamed)?;
     if configuration.database.credentials_key_file.is_some() {
         return Ok((CredentialsKeyFile::read(&file)?, Vec::new()));
     }

@@ -102,8 +102,10 @@ fn store_url(configuration: &Configuration) -> String {
 fn everything_has_a_default_but_a_place_for_files() {
     let configuration = given(&[]).load();
     assert_eq!(configuration.state_dir, Path::new("/home/somebody/.local/state/store-platform"));
-    assert_eq!(configuration.database.file, configuration.state_dir.join("store_platform.db"));
-    assert_eq!(configuration.database.key_file(), configuration.state_dir.join("store_platform.db.credentials-key"));
+    let default = configuration.state_dir.join("store_platform.db");
+    assert_eq!(configuration.database.file(), Some(default.as_path()));
+    let key = configuration.state_dir.join("store_platform.db.credentials-key");
+    assert_eq!(configuration.database.key_file(), Some(key));
     assert_eq!(configuration.helm.binary, Path::new("helm"));
     assert_eq!((configuration.helm.chart, configuration.helm.values_files), (None, vec![]));
     assert_eq!((configuration.cluster.kubeconfig, configuration.cluster.context), (None, None));
@@ -122,7 +124,7 @@ fn everything_has_a_default_but_a_place_for_files() {
 fn the_users_own_env_file_is_read_with_its_comments() {
     let given = given(&[]).file(".env", ENV);
     let configuration = given.load();
-    assert_eq!(configuration.database.file, given.path("store_platform.db"));
+    assert_eq!(configuration.database.file(), Some(given.path("store_platform.db").as_path()));
     assert_eq!(configuration.helm.chart, Some(given.path("helm/store")));
     assert_eq!(configuration.helm.values_files, [Path::new("values.yaml"), Path::new("values-local.yaml")]);
     assert_eq!(configuration.provisioning.timeout, Duration::from_mins(10));
@@ -154,8 +156,8 @@ fn relative_paths_belong_to_the_file_that_names_them() {
         .file("etc/.env", text)
         .env_file("etc/.env");
     let configuration = given.load();
-    assert_eq!(configuration.database.file, given.path("etc/a.db"));
-    assert_eq!(configuration.database.key_file(), Path::new("/key"));
+    assert_eq!(configuration.database.file(), Some(given.path("etc/a.db").as_path()));
+    assert_eq!(configuration.database.key_file().as_deref(), Some(Path::new("/key")));
     assert_eq!(configuration.helm.binary, given.path("etc/bin/helm"));
     assert_eq!(configuration.helm.chart, Some(given.path("chart")));
     assert_eq!(configuration.state_dir, given.path("etc/state"));
@@ -192,19 +194,32 @@ fn urls_follow_from_the_domain(#[case] environment: &[(&str, &str)], #[case] exp
 #[case(&[("DATABASE_URL", "sqlite:////abs/a.db")], "/abs/a.db")]
 #[case(&[("DATABASE_URL", "/abs/plain.db")], "/abs/plain.db")]
 fn databases(#[case] environment: &[(&str, &str)], #[case] expected: &str) {
-    assert_eq!(given(environment).load().database.file, Path::new(expected));
+    assert_eq!(given(environment).load().database.file(), Some(Path::new(expected)));
 }
 
 #[test]
 fn a_database_url_can_come_from_a_file() {
     let given = given(&[("DATABASE_URL_FILE", "secret/url")]).file("secret/url", "sqlite:////from/file.db\n");
-    assert_eq!(given.load().database.file, Path::new("/from/file.db"));
+    assert_eq!(given.load().database.file(), Some(Path::new("/from/file.db")));
+}
+
+#[test]
+fn a_postgresql_database_shows_no_password_and_has_no_key_beside_it() {
+    let url = "postgres://stores:hunter2@db.example/shops";
+    let configuration = given(&[("DATABASE_URL", url), ("DATABASE_CONNECTIONS", "20")]).load();
+    assert_eq!(configuration.database.url.to_string(), "postgres://stores@db.example:5432/shops");
+    assert_eq!((configuration.database.file(), configuration.database.key_file()), (None, None));
+    assert_eq!(configuration.database.connections, 20);
+    assert!(!format!("{:?}", configuration.database).contains("hunter2"));
+    let from_file = given(&[("DATABASE_URL_FILE", "url")]).file("url", url).load();
+    assert_eq!(from_file.database.url, configuration.database.url);
+    assert_eq!(from_file.database.connections, 8);
 }
 
 #[test]
 fn the_stronger_of_two_database_urls_counts() {
     let given = given(&[("DATABASE_URL", "/weaker.db")]).file("url", "/stronger.db").flag("DATABASE_URL_FILE", "url");
-    assert_eq!(given.load().database.file, Path::new("/stronger.db"));
+    assert_eq!(given.load().database.file(), Some(Path::new("/stronger.db")));
 }
 
 #[rstest]
@@ -249,6 +264,7 @@ fn what_is_not_known_is_named() {
 #[case("PROVISIONING_POLL_INTERVAL_SECONDS", "0", "a whole number from 1 to 3600")]
 #[case("PROVISIONING_MAX_WORKERS", "abc", "a whole number from 1 to 100")]
 #[case("PROVISIONING_MAX_WORKERS", "-1", "a whole number from 1 to 100")]
+#[case("DATABASE_CONNECTIONS", "1", "a whole number from 2 to 100")]
 #[case("PROVISIONING_MAX_IN_PROGRESS", "1e3", "a whole number from 1 to 10000")]
 #[case("BASE_DOMAIN", "shops..example", "a domain name")]
 #[case("BASE_DOMAIN", "-shops.example", "a domain name")]
@@ -271,13 +287,14 @@ fn a_wrong_value_is_named_with_what_is_allowed(#[case] variable: &str, #[case] v
 }
 
 #[rstest]
-#[case("postgres://user:hunter2@db.example/stores")]
+#[case("postgres://user:hunter2@db.example/stores?sslmode=prefer")]
+#[case("postgres://user:hunter2/@db.example/stores")]
 #[case("postgressql://user:hunter2@db.example/stores")]
 #[case("sqlite://user:hunter2@store.db")]
 #[case("sqlite:///:memory:")]
 fn a_wrong_database_url_is_never_repeated(#[case] url: &str) {
     let problems = given(&[("DATABASE_URL", url)]).problems().join("\n");
-    assert!(problems.starts_with("DATABASE_URL (from the environment): allowed is a SQLite file"), "{problems}");
+    assert!(problems.starts_with("DATABASE_URL (from the environment): allowed is a SQLite file or"), "{problems}");
     assert!(!problems.contains("hunter2"), "{problems}");
     let from_file = given(&[("DATABASE_URL_FILE", "url")]).file("url", url).problems().join("\n");
     assert!(!from_file.contains("hunter2"), "{from_file}");

@@ -1,6 +1,5 @@
 //! The door without a server: the own database, and a reconciler in this process for as long as somebody waits.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,7 +9,7 @@ use store_core::ports::ListQuery;
 use store_core::reconcile::Scope;
 use store_core::service::{CreateStore, RetryStore, ServiceError, StoreDocument, StoreList, StoreRef};
 use store_core::store::{Engine, StoreId};
-use store_db::ReconcilerLock;
+use store_db::{DatabaseUrl, ReconcilerLock};
 use store_platform::{Access, Configuration, EnvFile, Platform, Sources, Start};
 
 use super::{Door, Filter, Hands, NewStore, Purpose, Work};
@@ -27,7 +26,7 @@ const PAGE: usize = 500;
 /// The own database and cluster.
 pub(crate) struct Embedded {
     platform: Platform,
-    database: PathBuf,
+    database: DatabaseUrl,
     /// Nobody looked at the cluster.
     reads_only: bool,
     terminal: Terminal,
@@ -50,9 +49,9 @@ impl Embedded {
         if terminal.logs {
             begin_logging(&configuration);
         }
-        let database = configuration.database.file.clone();
+        let database = configuration.database.url.clone();
         // What changes a store that cannot be there must not make a database; a reader says that there is none.
-        let makes_nothing = purpose == Purpose::Read || (purpose == Purpose::Change && !database.exists());
+        let makes_nothing = purpose == Purpose::Read || (purpose == Purpose::Change && is_missing(&database));
         let access = if makes_nothing { Access::Read } else { Access::Work };
         let platform = Platform::open(&configuration, access).await.map_err(|error| Failure::of(&error))?;
         for warning in platform.warnings() {
@@ -68,6 +67,11 @@ impl Embedded {
         }
         store
     }
+}
+
+/// Whether there certainly is no database.
+fn is_missing(database: &DatabaseUrl) -> bool {
+    matches!(database, DatabaseUrl::Sqlite(file) if !file.exists())
 }
 
 /// Logs are for those who ask for them: what happens to a store is in its events anyway.
@@ -149,9 +153,12 @@ impl Door for Embedded {
     }
 
     fn unattended(&self, name: &str) -> String {
-        match ReconcilerLock::holder(&self.database) {
-            Some(process) => format!("Process {process} goes on with it."),
-            None => format!("Nobody works on it now; to go on: store wait {name}, or start the server."),
+        match &self.database {
+            DatabaseUrl::Sqlite(file) => match ReconcilerLock::holder(file) {
+                Some(process) => format!("Process {process} goes on with it."),
+                None => format!("Nobody works on it now; to go on: store wait {name}, or start the server."),
+            },
+            _ => format!("A server on this database goes on with it; where none runs: store wait {name}."),
         }
     }
 

@@ -14,5 +14,5 @@ pub use open::{PostgresOpenError, PostgresOptions};
 pub use url::PostgresUrl;
 
 pub(crate) use notices::{News, announce};
-pub(crate) use open::{Postgres, open};
+pub(crate) use open::{MIGRATIONS, Place, Postgres, open};
 pub(crate) use session::PostgresConnection;

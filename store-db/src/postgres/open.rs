@@ -22,7 +22,7 @@ use crate::migrations;
 use crate::queries::installation;
 use crate::sqlite::OpenMode;
 
-const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
+pub(crate) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
 /// Changing tables may take longer than a query, and so may waiting for another process that does.
 const MIGRATION_LIMITS: &str = "SET statement_timeout = '10min'; SET lock_timeout = '1min';
@@ -118,8 +118,9 @@ pub(crate) fn open(
     options: PostgresOptions,
     mode: OpenMode,
 ) -> Result<(Vec<Session>, Vec<Session>, Postgres), PostgresOpenError> {
-    let server = start(url)?;
-    prepare(&server, url, mode)?;
+    let place = Place::find(url)?;
+    place.prepare(mode)?;
+    let server = place.server;
     let readers = (options.connections / 2).max(1);
     let writers = options.connections.saturating_sub(readers).max(1);
     let sessions = |count: usize| (0..count).map(|_| Session::new(Arc::clone(&server))).collect();
@@ -127,26 +128,40 @@ pub(crate) fn open(
     Ok((writers, readers, Postgres { server, stop: Mutex::new(Some(watch::Sender::new(()))) }))
 }
 
-fn start(url: &PostgresUrl) -> Result<Arc<Server>, PostgresOpenError> {
-    let failed = |reason: String| PostgresOpenError::Failed { server: url.to_string(), reason };
-    let io = Io::start().map_err(|error| failed(format!("no thread can be started: {error}")))?;
-    let connector = Connector::new(url).map_err(failed)?;
-    Ok(Arc::new(Server { io, connector, origin: uuid::Uuid::new_v4().simple().to_string().into() }))
+/// A database that can be connected to.
+pub(crate) struct Place {
+    server: Arc<Server>,
+    name: String,
 }
 
-/// Makes or changes the tables on a connection of its own.
-fn prepare(server: &Arc<Server>, url: &PostgresUrl, mode: OpenMode) -> Result<(), PostgresOpenError> {
-    let name = || url.to_string();
-    let mut live = Live::open(server).map_err(|failure| match failure {
-        ConnectFailure::Away(reason) => PostgresOpenError::Unreachable { server: name(), reason },
-        ConnectFailure::Refused(reason) => PostgresOpenError::Refused { server: name(), reason },
-        ConnectFailure::Untrusted(reason) => PostgresOpenError::Untrusted { server: name(), reason },
-    })?;
-    bring_up_to_date(live.unlimited(), mode, &server.origin).map_err(|trouble| match trouble {
-        Trouble::Missing => PostgresOpenError::Missing { server: name() },
-        Trouble::Newer(migration) => PostgresOpenError::Newer { server: name(), migration },
-        Trouble::Said(reason) => PostgresOpenError::Failed { server: name(), reason },
-    })
+impl Place {
+    pub(crate) fn find(url: &PostgresUrl) -> Result<Self, PostgresOpenError> {
+        let failed = |reason: String| PostgresOpenError::Failed { server: url.to_string(), reason };
+        let io = Io::start().map_err(|error| failed(format!("no thread can be started: {error}")))?;
+        let connector = Connector::new(url).map_err(failed)?;
+        let origin = uuid::Uuid::new_v4().simple().to_string().into();
+        Ok(Self { server: Arc::new(Server { io, connector, origin }), name: url.to_string() })
+    }
+
+    pub(crate) fn connect(&self) -> Result<Live, PostgresOpenError> {
+        let server = self.name.clone();
+        Live::open(&self.server).map_err(|failure| match failure {
+            ConnectFailure::Away(reason) => PostgresOpenError::Unreachable { server, reason },
+            ConnectFailure::Refused(reason) => PostgresOpenError::Refused { server, reason },
+            ConnectFailure::Untrusted(reason) => PostgresOpenError::Untrusted { server, reason },
+        })
+    }
+
+    /// Makes or changes the tables on a connection of its own.
+    fn prepare(&self, mode: OpenMode) -> Result<(), PostgresOpenError> {
+        let server = self.name.clone();
+        let mut live = self.connect()?;
+        bring_up_to_date(live.unlimited(), mode, &self.server.origin).map_err(|trouble| match trouble {
+            Trouble::Missing => PostgresOpenError::Missing { server },
+            Trouble::Newer(migration) => PostgresOpenError::Newer { server, migration },
+            Trouble::Said(reason) => PostgresOpenError::Failed { server, reason },
+        })
+    }
 }
 
 /// Runs the migrations that this database has not seen, all of them or none, and alone.

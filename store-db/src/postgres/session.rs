@@ -40,7 +40,7 @@ pub(crate) struct Session {
 }
 
 /// A connection that is there.
-pub(super) struct Live {
+pub(crate) struct Live {
     connection: PostgresConnection,
     driver: JoinHandle<()>,
     /// When the query that runs must have ended.
@@ -111,7 +111,7 @@ impl Live {
     }
 
     /// For what may take as long as it takes.
-    pub(super) fn unlimited(&mut self) -> &mut PostgresConnection {
+    pub(crate) fn unlimited(&mut self) -> &mut PostgresConnection {
         self.overdue.send_replace(None);
         &mut self.connection
     }

@@ -67,7 +67,12 @@ impl PostgresUrl {
         parts.finish(password.filter(|password| !password.is_empty()), base)
     }
 
-    /// The host to whom a certificate must belong; a server on a socket has none.
+    /// Whether it holds a password.
+    pub fn has_password(&self) -> bool {
+        self.password.is_some()
+    }
+
+    /// Whether connections are encrypted.
     pub(super) fn is_encrypted(&self) -> bool {
         self.tls != Tls::Off
     }

@@ -22,6 +22,23 @@ pub(crate) fn get(conn: &mut Conn<'_>) -> Answer<Installation> {
     Ok(row.try_into()?)
 }
 
+/// Binds it to the first of these marks of credentials keys, unless it is bound to another; whether it is.
+pub(crate) fn bind_credentials_key(conn: &mut Conn<'_>, marks: &[String]) -> Answer<bool> {
+    let Some(first) = marks.first() else { return Ok(false) };
+    conn.write(|conn| {
+        let known = installation::credentials_key.is_null().or(installation::credentials_key.eq_any(marks));
+        let bound = on_backend!(conn, |c| diesel::update(installation::table.filter(known))
+            .set(installation::credentials_key.eq(first))
+            .execute(c))?;
+        Ok(bound > 0)
+    })
+}
+
+/// The database that this one was moved to.
+pub(crate) fn moved_to(conn: &mut Conn<'_>) -> Answer<Option<String>> {
+    Ok(on_backend!(conn, |c| installation::table.select(installation::moved_to).first(c))?)
+}
+
 /// Binds it to a cluster, unless it is bound.
 pub(crate) fn bind(conn: &mut Conn<'_>, cluster_uid: &str) -> Answer<Installation> {
     conn.write(|conn| {

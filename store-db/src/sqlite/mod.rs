@@ -8,6 +8,6 @@ mod trouble;
 pub use lock::{LockError, ReconcilerLock};
 pub use open::{OpenError, OpenMode};
 
-pub(crate) use connection::{Reader, Writer};
-pub(crate) use open::open;
+pub(crate) use connection::{Reader, Writer, connect};
+pub(crate) use open::{MIGRATIONS, open};
 pub(crate) use trouble::passing_trouble;

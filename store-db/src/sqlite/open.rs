@@ -17,7 +17,7 @@ use crate::migrations;
 use crate::postgres::PostgresOpenError;
 use crate::queries::installation;
 
-const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+pub(crate) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
 /// How many connections read at once.
 const READERS: usize = 4;
@@ -82,6 +82,17 @@ pub enum OpenError {
         /// A migration that this version does not know.
         migration: String,
     },
+    /// Everything in it was moved elsewhere.
+    #[error(
+        "the database {} was moved to {to}, and whatever is written here would be lost: name that one in DATABASE_URL",
+        path.display()
+    )]
+    Moved {
+        /// Where it is.
+        path: PathBuf,
+        /// The database that has everything now, without password.
+        to: String,
+    },
     /// The file system cannot do what the database needs.
     #[error(
         "the database {} cannot use a write-ahead log, as on a network file system: name a file on a local disk in \
@@ -111,6 +122,7 @@ const OPEN_TRIES: u32 = 4;
 /// What can go wrong on an open file; it gets its path later.
 enum Trouble {
     Newer(String),
+    Moved(String),
     NoLog,
     Said(String),
 }
@@ -122,6 +134,7 @@ pub(crate) fn open(path: &Path, mode: OpenMode) -> Result<(Writer, Vec<Reader>),
     find_or_create(path, mode)?;
     patiently(|| connections(path)).map_err(|trouble| match trouble {
         Trouble::Newer(migration) => OpenError::Newer { path: path.clone(), migration },
+        Trouble::Moved(to) => OpenError::Moved { path: path.clone(), to },
         Trouble::NoLog => OpenError::NoLog { path: path.clone() },
         Trouble::Said(reason) => named(path, reason),
     })
@@ -201,8 +214,9 @@ impl Writer {
             {
                 return Err(Trouble::Newer(newer));
             }
-            installation::ensure(&mut Conn::sqlite(connection))?;
-            Ok(())
+            let mut conn = Conn::sqlite(connection);
+            installation::ensure(&mut conn)?;
+            installation::moved_to(&mut conn)?.map_or(Ok(()), |to| Err(Trouble::Moved(to)))
         })
     }
 }

@@ -13,3 +13,4 @@ mod opening;
 mod outages;
 mod rivals;
 mod tls;
+mod transfer;

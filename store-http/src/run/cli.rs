@@ -5,13 +5,17 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use store_platform::EnvFile;
-use store_platform::configuration::{Concern, SETTINGS, Setting};
+use store_platform::configuration::{Concern, MOVING_SETTINGS, SETTINGS, Setting};
 
 const AFTER_HELP: &str = "\
 Every flag has an environment variable; flags win over the environment, and the environment over the .env file of the
 working directory. DATABASE_URL has no flag, because it may hold a password.
 
 Exit codes: 0 ended by a signal, 1 failure, 2 wrong usage or configuration.";
+
+const AFTER_MIGRATE_HELP: &str = "\
+Stop every server first. The file stays as it is, but is marked as moved, and no program of ours works with it any more.
+Each setting comes from its flag, its environment variable, or the .env file.";
 
 /// What the command line asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +24,8 @@ pub(super) enum Request {
     Serve { flags: BTreeMap<&'static str, String>, env_file: EnvFile },
     /// Print the OpenAPI document.
     OpenApi,
+    /// Move an installation to PostgreSQL.
+    Migrate { flags: BTreeMap<&'static str, String>, env_file: EnvFile },
 }
 
 pub(super) fn command() -> Command {
@@ -28,9 +34,11 @@ pub(super) fn command() -> Command {
         .about("Serves the API of the store provisioning platform, and works on its stores")
         .after_help(AFTER_HELP)
         .subcommand(Command::new("openapi").about("Prints the OpenAPI document of the API"))
+        .subcommand(migrate())
         .arg(
             Arg::new("env-file")
                 .long("env-file")
+                .global(true)
                 .value_name("FILE")
                 .value_parser(value_parser!(PathBuf))
                 .help("A .env file to read [default: .env in the working directory, if there is one]"),
@@ -38,11 +46,19 @@ pub(super) fn command() -> Command {
         .arg(
             Arg::new("no-env-file")
                 .long("no-env-file")
+                .global(true)
                 .action(ArgAction::SetTrue)
                 .conflicts_with("env-file")
                 .help("Read no .env file"),
         )
         .args(SETTINGS.iter().filter_map(argument))
+}
+
+fn migrate() -> Command {
+    Command::new("migrate")
+        .about("Moves an installation from a SQLite file to an empty PostgreSQL database, whole or not at all")
+        .after_help(AFTER_MIGRATE_HELP)
+        .args(MOVING_SETTINGS.iter().filter_map(argument))
 }
 
 fn argument(setting: &'static Setting) -> Option<Arg> {
@@ -70,20 +86,28 @@ fn heading(concern: Concern) -> &'static str {
 }
 
 pub(super) fn read(matches: &ArgMatches) -> Request {
-    if matches.subcommand_matches("openapi").is_some() {
-        return Request::OpenApi;
+    match matches.subcommand() {
+        Some(("openapi", _)) => Request::OpenApi,
+        Some(("migrate", of_migrate)) => {
+            Request::Migrate { flags: flags(of_migrate, MOVING_SETTINGS), env_file: env_file(of_migrate) }
+        }
+        _ => Request::Serve { flags: flags(matches, SETTINGS), env_file: env_file(matches) },
     }
-    let flags = SETTINGS
-        .iter()
-        .filter(|setting| setting.flag.is_some())
+}
+
+fn flags(matches: &ArgMatches, settings: &[Setting]) -> BTreeMap<&'static str, String> {
+    let with_flag = settings.iter().filter(|setting| setting.flag.is_some());
+    with_flag
         .filter_map(|setting| Some((setting.variable, matches.get_one::<String>(setting.variable)?.clone())))
-        .collect();
-    let env_file = match matches.get_one::<PathBuf>("env-file") {
+        .collect()
+}
+
+fn env_file(matches: &ArgMatches) -> EnvFile {
+    match matches.get_one::<PathBuf>("env-file") {
         Some(file) => EnvFile::Named(file.clone()),
         None if matches.get_flag("no-env-file") => EnvFile::None,
         None => EnvFile::Default,
-    };
-    Request::Serve { flags, env_file }
+    }
 }
 
 #[cfg(test)]
@@ -101,6 +125,14 @@ mod tests {
         let request = read(&command().get_matches_from(line));
         let flags = [("HTTP_PORT", "0".to_owned()), ("ALLOW_UNAUTHENTICATED", "true".to_owned())].into();
         assert_eq!(request, Request::Serve { flags, env_file: EnvFile::Named("x/.env".into()) });
+    }
+
+    #[test]
+    fn an_installation_is_moved_from_here_to_there() {
+        let line = ["store-http", "migrate", "--from", "a.db", "--to-file", "url", "--no-env-file"];
+        let flags = [("MIGRATE_FROM_URL", "a.db".to_owned()), ("MIGRATE_TO_URL_FILE", "url".to_owned())].into();
+        let request = read(&command().get_matches_from(line));
+        assert_eq!(request, Request::Migrate { flags, env_file: EnvFile::None });
     }
 
     #[test]

@@ -11,7 +11,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use store_core::reconcile::Scope;
-use store_platform::{Access, Configuration, EnvFile, LockError, Platform, Sources, Start, Work};
+use store_platform::configuration::MovingSettings;
+use store_platform::{Access, Configuration, EnvFile, LockError, Platform, Sources, Start, Work, move_installation};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -57,6 +58,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, environment: BTreeMap
     let result = match cli::read(&matches) {
         cli::Request::OpenApi => print_openapi(),
         cli::Request::Serve { flags, env_file } => configure(flags, env_file, environment).and_then(run),
+        cli::Request::Migrate { flags, env_file } => migrate(flags, env_file, environment),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -77,9 +79,32 @@ fn configure(
     env_file: EnvFile,
     environment: BTreeMap<OsString, OsString>,
 ) -> Result<Configuration, Failure> {
+    let sources = sources(flags, env_file, environment)?;
+    Configuration::load(sources).map_err(|error| Failure::usage(error.to_string()))
+}
+
+fn sources(
+    flags: BTreeMap<&'static str, String>,
+    env_file: EnvFile,
+    environment: BTreeMap<OsString, OsString>,
+) -> Result<Sources, Failure> {
     let directory = std::env::current_dir().map_err(|error| Failure::error(&error))?;
-    Configuration::load(Sources { flags, environment, env_file, directory })
-        .map_err(|error| Failure::usage(error.to_string()))
+    Ok(Sources { flags, environment, env_file, directory })
+}
+
+/// Moves an installation to PostgreSQL; how far it is goes to standard error.
+fn migrate(
+    flags: BTreeMap<&'static str, String>,
+    env_file: EnvFile,
+    environment: BTreeMap<OsString, OsString>,
+) -> Result<(), Failure> {
+    let settings = MovingSettings::load(sources(flags, env_file, environment)?);
+    let settings = settings.map_err(|error| Failure::usage(error.to_string()))?;
+    let say = |line: String| _ = writeln!(std::io::stderr(), "store-http: {line}");
+    settings.warnings.iter().cloned().for_each(say);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::error(&error))?;
+    runtime.block_on(move_installation(&settings, say)).map_err(|error| Failure::error(&error))
 }
 
 fn run(configuration: Configuration) -> Result<(), Failure> {

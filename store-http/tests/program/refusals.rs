@@ -25,8 +25,8 @@ fn said(output: &Output) -> String {
 #[case::no_template("PUBLIC_URL_TEMPLATE", "http://shops.example", "must have {name}.")]
 #[case::no_database(
     "DATABASE_URL",
-    "postgres://user:hunter2@db/stores",
-    "DATABASE_URL (from the environment): allowed is a SQLite file"
+    "postgres://user:hunter2@db/stores?sslmode=prefer",
+    "DATABASE_URL (from the environment): allowed is a SQLite file or a PostgreSQL database"
 )]
 #[case::no_filter("RUST_LOG", "store_core=loud", "RUST_LOG=\"store_core=loud\"")]
 #[case::no_host("ALLOWED_HOSTS", "http://example.com", "ALLOWED_HOSTS: \"http://example.com\" is not a host")]

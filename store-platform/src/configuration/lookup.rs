@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::{ConfigurationError, DotenvError, EnvFile, Sources, dotenv, settings};
 
 /// Variables whose value may hold a secret and is never shown.
-const SECRET: &[&str] = &["DATABASE_URL"];
+const SECRET: &[&str] = &["DATABASE_URL", "MIGRATE_FROM_URL", "MIGRATE_TO_URL"];
 /// How much of a wrong value is shown.
 const SHOWN_MAX: usize = 80;
 

@@ -8,6 +8,7 @@ mod database;
 mod dotenv;
 mod http;
 mod lookup;
+mod moving;
 mod sections;
 mod settings;
 
@@ -19,8 +20,9 @@ pub use addresses::AddressSettings;
 pub use database::DatabaseSettings;
 pub use dotenv::DotenvError;
 pub use http::{AllowedHost, HttpSettings};
+pub use moving::MovingSettings;
 pub use sections::{ClusterSettings, HelmSettings, LogFormat, LoggingSettings, ProvisioningSettings};
-pub use settings::{Concern, SETTINGS, Setting};
+pub use settings::{Concern, MOVING_SETTINGS, SETTINGS, Setting};
 
 pub(crate) use database::beside;
 use lookup::Lookup;

@@ -52,8 +52,8 @@ pub const SETTINGS: &[Setting] = &[
         variable: "DATABASE_URL",
         flag: None,
         value: "URL",
-        help: "sqlite:///file.db (relative), sqlite:////absolute/file.db or a plain path \
-               [default: store_platform.db in STATE_DIR]",
+        help: "sqlite:///file.db (relative), sqlite:////absolute/file.db or a plain path; or \
+               postgres://user:password@host:5432/database [default: store_platform.db in STATE_DIR]",
         concern: Concern::Database,
     },
     setting(
@@ -65,10 +65,18 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting(
         Concern::Database,
+        "DATABASE_CONNECTIONS",
+        "database-connections",
+        "NUMBER",
+        "How many connections to PostgreSQL this process has, and one more [default: 8]",
+    ),
+    setting(
+        Concern::Database,
         "CREDENTIALS_KEY_FILE",
         "credentials-key-file",
         "FILE",
-        "Keys for credentials at rest, mode 0600 [default: made beside the database]",
+        "Keys for credentials at rest, mode 0600; with PostgreSQL needed, and the same for every process \
+         [default: made beside a SQLite file]",
     ),
     setting(Concern::Helm, "HELM_BINARY", "helm-binary", "PROGRAM", "The Helm program [default: helm in PATH]"),
     setting(Concern::Helm, "HELM_CHART_PATH", "helm-chart-path", "DIR", "The chart [default: the built-in one]"),
@@ -203,7 +211,21 @@ pub const SETTINGS: &[Setting] = &[
     ),
 ];
 
+/// What moving an installation needs, in the order of the help.
+pub const MOVING_SETTINGS: &[Setting] = &[
+    setting(Concern::Database, "MIGRATE_FROM_URL", "from", "URL", "The SQLite file to move, as in DATABASE_URL"),
+    setting(Concern::Database, "MIGRATE_FROM_URL_FILE", "from-file", "FILE", "File that holds that URL, instead"),
+    setting(
+        Concern::Database,
+        "MIGRATE_TO_URL",
+        "to",
+        "URL",
+        "The PostgreSQL database to move it to, which must be empty; with a password better set the variable",
+    ),
+    setting(Concern::Database, "MIGRATE_TO_URL_FILE", "to-file", "FILE", "File that holds that URL, instead"),
+];
+
 /// The setting with this variable.
 pub(super) fn find(variable: &str) -> Option<&'static Setting> {
-    SETTINGS.iter().find(|setting| setting.variable == variable)
+    SETTINGS.iter().chain(MOVING_SETTINGS).find(|setting| setting.variable == variable)
 }

@@ -7,6 +7,7 @@ use store_core::ports::{ListQuery, StoreRepository};
 use store_core::service::StoreDocument;
 use store_db::{DatabaseRepository, OpenMode, ReconcilerLock};
 use store_k8s::{ChartSource, Cluster, ClusterConfig, HelmConfig, HelmDeployer, HelmVersion};
+use store_platform::credentials_key::CredentialsKeyError;
 use store_platform::{Access, Configuration, CredentialsKeyFile, Platform, SystemClock};
 use uuid::Uuid;
 
@@ -72,18 +73,20 @@ async fn connect(configuration: &Configuration, report: &mut Report) -> Option<C
 
 /// Never makes one.
 async fn database(configuration: &Configuration, report: &mut Report) -> Option<Known> {
-    let file = &configuration.database.file;
-    if !file.exists() {
-        report.ok("database", format!("none yet at {}; the first store makes it", file.display()));
+    let database = &configuration.database.url;
+    let file = configuration.database.file();
+    if file.is_some_and(|file| !file.exists()) {
+        report.ok("database", format!("none yet at {database}; the first store makes it"));
         return None;
     }
-    match read(configuration, file).await {
+    match read(configuration).await {
         Ok(known) => {
             let stores = text::count(known.stores.len(), "store");
-            report.ok("database", format!("{}, {stores}", file.display()));
-            match ReconcilerLock::holder(file) {
-                Some(process) => report.ok("reconciler", format!("process {process} works on the stores")),
-                None => report.ok("reconciler", "none runs: stores move only while a command waits for them"),
+            report.ok("database", format!("{database}, {stores}"));
+            match file.map(ReconcilerLock::holder) {
+                Some(Some(process)) => report.ok("reconciler", format!("process {process} works on the stores")),
+                Some(None) => report.ok("reconciler", "none runs: stores move only while a command waits for them"),
+                None => report.ok("reconciler", "every process on this database works on the stores"),
             }
             Some(known)
         }
@@ -94,8 +97,8 @@ async fn database(configuration: &Configuration, report: &mut Report) -> Option<
     }
 }
 
-async fn read(configuration: &Configuration, file: &Path) -> Result<Known, Box<dyn std::error::Error>> {
-    let repository = DatabaseRepository::open_sqlite(file, OpenMode::Existing).await?;
+async fn read(configuration: &Configuration) -> Result<Known, Box<dyn std::error::Error>> {
+    let repository = DatabaseRepository::open(&configuration.database.url, OpenMode::Existing).await?;
     let installation = repository.installation().await?;
     repository.close().await;
     let platform = Platform::open(configuration, Access::Read).await?;
@@ -105,9 +108,12 @@ async fn read(configuration: &Configuration, file: &Path) -> Result<Known, Box<d
 }
 
 fn key(configuration: &Configuration, report: &mut Report) {
-    let file = configuration.database.key_file();
+    let Some(file) = configuration.database.key_file() else {
+        report.broken("credentials key", &CredentialsKeyError::Unnamed);
+        return;
+    };
     if !file.exists() && configuration.database.credentials_key_file.is_none() {
-        if configuration.database.file.exists() {
+        if configuration.database.file().is_some_and(Path::exists) {
             let found = format!("{} is missing", file.display());
             report.warn("credentials key", found, "put a copy of it back; without one, a new key is made");
         }
