@@ -1,7 +1,7 @@
 //! The Debian packages that the local cluster and the image build need: found by the files that they bring, installed
 //! where that is allowed, and named where it is not.
 
-use std::{collections::BTreeSet, path::Path, process::Command};
+use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
 use anyhow::{Result, bail};
 
@@ -39,6 +39,12 @@ const BROWSER: &[Need] = &[
     Need { package: "chromium", file: "chromium" },
     // The admin dashboard is read by its texts; without any font there are none.
     Need { package: "fonts-dejavu-core", file: "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf" },
+];
+
+const DATABASE: &[Need] = &[
+    Need { package: "postgresql", file: "/usr/lib/postgresql/*/bin/initdb" },
+    Need { package: "openssl", file: "openssl" },
+    Need { package: "util-linux", file: "setpriv" },
 ];
 
 /// Where other distributions than Debian put the network plugins.
@@ -79,6 +85,11 @@ pub(crate) fn for_browser() -> Result<()> {
     Ok(())
 }
 
+/// Makes sure of PostgreSQL's server, and of what makes certificates for it.
+pub(crate) fn for_database() -> Result<()> {
+    ensure(DATABASE)
+}
+
 fn ensure(needs: &[Need]) -> Result<()> {
     let missing = missing(needs);
     if missing.is_empty() {
@@ -105,6 +116,11 @@ fn missing(needs: &[Need]) -> BTreeSet<&'static str> {
 }
 
 fn is_there(file: &str) -> bool {
+    if let Some((directory, rest)) = file.split_once("/*/") {
+        // One of several versions.
+        let versions = fs::read_dir(directory).into_iter().flatten().flatten();
+        return versions.into_iter().any(|version| version.path().join(rest).exists());
+    }
     match file.strip_prefix('/') {
         None => paths::find_program(file).is_some(),
         Some(_) => Path::new(file).exists() || (file.contains("/cni/") && Path::new(CNI_ELSEWHERE).exists()),

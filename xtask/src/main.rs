@@ -11,6 +11,7 @@ mod exec;
 mod images;
 mod install;
 mod paths;
+mod postgres;
 mod progress;
 mod results_file;
 mod server;

@@ -2,5 +2,6 @@
 //! and a kubeconfig that leads nowhere.
 
 mod installation;
+mod moving;
 mod refusals;
 mod serving;

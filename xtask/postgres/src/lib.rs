@@ -131,11 +131,21 @@ impl Postgres {
 
     /// Runs statements in this database, as its administrator.
     pub fn run(&self, database: &str, sql: &str) -> Result<String> {
+        said(&mut self.psql(database, sql))
+    }
+
+    /// Begins to run statements in this database, which go on until they end or the answer is killed.
+    pub fn begin(&self, database: &str, sql: &str) -> Result<Child> {
+        let mut psql = self.psql(database, sql);
+        psql.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().context("cannot run psql")
+    }
+
+    fn psql(&self, database: &str, sql: &str) -> Command {
         let mut psql = Command::new(self.programs.path("psql"));
         psql.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set", "ON_ERROR_STOP=1"]);
         psql.args(["--host", "127.0.0.1", "--username", USER, "--dbname", database, "--command", sql]);
         psql.arg("--port").arg(self.port.to_string()).env("PGPASSWORD", PASSWORD);
-        said(&mut psql)
+        psql
     }
 
     /// Stops it as an administrator would, connections and all, and starts it again on the same port.

@@ -6,6 +6,7 @@ mod background;
 mod browser;
 mod chart;
 mod cluster_part;
+mod database;
 mod deny;
 mod mark;
 mod outcome;
@@ -77,6 +78,9 @@ pub(crate) fn run(args: &TestArgs) -> Result<ExitCode> {
 fn install(selected: &[&Part]) -> Result<()> {
     if selected.iter().any(|part| part.installs.cluster) {
         install::for_cluster()?;
+    }
+    if selected.iter().any(|part| part.installs.database) {
+        install::for_database()?;
     }
     if selected.iter().any(|part| part.installs.browser) {
         install::for_browser()?;

@@ -45,6 +45,13 @@ impl Outcome {
         }
     }
 
+    /// Takes over what another one found.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed.extend(other.failed);
+        self.skipped.extend(other.skipped);
+    }
+
     /// Counts one check that cannot be made here.
     pub(crate) fn skip(&mut self, what: &str, why: &str) {
         println!("skipped: {what}: {why}");

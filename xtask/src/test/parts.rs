@@ -4,7 +4,9 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use super::{adapters, alone, chart, cluster_part, deny, outcome::Outcome, session::Session, shop, source, unit};
+use super::{
+    adapters, alone, chart, cluster_part, database, deny, outcome::Outcome, session::Session, shop, source, unit,
+};
 
 /// What a part needs from the machine beside Rust.
 #[derive(Debug, Clone, Copy, Default)]
@@ -13,6 +15,8 @@ pub(crate) struct Installs {
     pub(crate) cluster: bool,
     /// Chromium and Node.
     pub(crate) browser: bool,
+    /// PostgreSQL.
+    pub(crate) database: bool,
 }
 
 /// One part of the tests.
@@ -28,9 +32,10 @@ pub(crate) struct Part {
     pub(crate) run: fn(&mut Session, Instant) -> Result<Outcome>,
 }
 
-const NOTHING: Installs = Installs { cluster: false, browser: false };
-const CLUSTER: Installs = Installs { cluster: true, browser: false };
-const EVERYTHING: Installs = Installs { cluster: true, browser: true };
+const NOTHING: Installs = Installs { cluster: false, browser: false, database: false };
+const DATABASE: Installs = Installs { database: true, ..NOTHING };
+const CLUSTER: Installs = Installs { cluster: true, ..NOTHING };
+const EVERYTHING: Installs = Installs { cluster: true, browser: true, database: true };
 
 /// All parts.
 pub(crate) const ALL: &[Part] = &[
@@ -66,6 +71,14 @@ pub(crate) const ALL: &[Part] = &[
         installs: NOTHING,
         minutes: 25,
         run: unit::run,
+    },
+    Part {
+        name: "database",
+        about: "the repository and the platform on a real PostgreSQL, and moving an installation there",
+        needs: &[],
+        installs: DATABASE,
+        minutes: 15,
+        run: database::run,
     },
     Part {
         name: "cluster",
