@@ -263,6 +263,21 @@ async fn a_deletion_by_another_process_stops_an_installation_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn time_in_which_the_cluster_is_away_is_not_counted_while_helm_waits_for_it_either() {
+    let (helm, away) = (Duration::from_secs(90), Duration::from_secs(75));
+    let world = World::build(helm, |settings| settings.timeout = Duration::from_mins(1));
+    let _reconciler = world.start();
+    let store = world.create("demo").await;
+    while !world.cluster.runs().iter().any(|(_, kind)| *kind == ActionKind::Install) {
+        world.clock.sleep(Duration::from_millis(10)).await;
+    }
+    world.cluster.set_reachable(false);
+    world.clock.sleep(away).await;
+    world.cluster.set_reachable(true);
+    world.until(&store.id, Status::Ready).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn time_in_which_the_cluster_is_away_is_not_counted_and_no_store_fails_for_it() {
     let world = World::with(|settings| settings.timeout = Duration::from_mins(1));
     let _reconciler = world.start();

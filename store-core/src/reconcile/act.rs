@@ -55,6 +55,8 @@ pub(super) async fn act(turn: &mut Turn<'_>, step: Step) -> Result<Acted, Reposi
     }
     // Until here nothing was done; waiting for a slot is not the store's time.
     turn.debit(Duration::ZERO);
+    let mut sight = turn.core.cluster.subscribe();
+    let is_seen = sight.borrow_and_update().is_open();
     let context = ActionContext { id, epoch: turn.claim.epoch, deadline: kind.hard_deadline(), cancel: cancel.clone() };
     let (result, is_lost) = {
         let doing = perform(turn, &step, credentials.as_ref(), &context);
@@ -78,8 +80,9 @@ pub(super) async fn act(turn: &mut Turn<'_>, step: Step) -> Result<Acted, Reposi
     if kind.starts_process() {
         turn.core.repository.end_action(&turn.claim).await?;
     }
-    let longest = if turn.core.cluster.borrow().is_open() { kind.hard_deadline() } else { Duration::ZERO };
-    turn.debit(longest);
+    // An action that waited for the cluster may end only after it came back.
+    let was_seen_throughout = is_seen && !sight.has_changed().unwrap_or(true);
+    turn.debit(if was_seen_throughout { kind.hard_deadline() } else { Duration::ZERO });
     conclude(turn, kind, result).await
 }
 

@@ -36,7 +36,8 @@ impl World {
         Self::build(Duration::from_millis(300), change)
     }
 
-    fn build(helm: Duration, change: impl FnOnce(&mut ReconcilerSettings)) -> Self {
+    /// The same, with other settings.
+    pub fn build(helm: Duration, change: impl FnOnce(&mut ReconcilerSettings)) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(TestClock::new());
         let timings = Timings { helm, milestone: Duration::from_secs(3), namespace_delete: Duration::from_secs(5) };
         let cluster = FakeCluster::new(Arc::clone(&clock), timings);
