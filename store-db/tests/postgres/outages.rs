@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use private_postgres::Postgres;
 use store_core::ports::{ErrorClass, ListQuery, RepositoryError, StoreRepository};
@@ -133,6 +133,32 @@ async fn a_frozen_process_holds_nobody_up_for_long() {
     assert_eq!(wanted.intent.generation, 2);
     claimed(&repository, &store.id).await;
     tokio::task::spawn_blocking(move || drop(frozen)).await.unwrap();
+}
+
+/// A server that takes what it is told and answers nothing: callers are told so in time, and it is used again when it
+/// goes on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: cargo xtask test --only database"]
+async fn a_frozen_server_keeps_nobody_waiting_for_ever() {
+    let server = Postgres::start().unwrap();
+    let database = Database::on(&server.url());
+    let repository = Arc::new(database.open().await);
+    repository.create(request(1)).await.unwrap();
+    repository.list(&ListQuery::default()).await.unwrap();
+
+    server.freeze().unwrap();
+    let start = Instant::now();
+    let reads = (0..12).map(|_| {
+        let repository = Arc::clone(&repository);
+        tokio::spawn(async move { repository.list(&ListQuery::default()).await })
+    });
+    let (written, read) = tokio::join!(repository.create(request(2)), futures::future::join_all(reads));
+    assert_passing(&written.unwrap_err());
+    read.into_iter().for_each(|read| assert_passing(&read.unwrap().unwrap_err()));
+    assert!(start.elapsed() < Duration::from_secs(35), "{:?}", start.elapsed());
+
+    server.thaw().unwrap();
+    until(|| async { repository.create(request(3)).await.ok() }).await;
 }
 
 #[tokio::test]

@@ -172,6 +172,28 @@ impl Postgres {
         self.launch()
     }
 
+    /// Freezes it, with every connection that it serves: it answers nothing, and loses nothing.
+    pub fn freeze(&self) -> Result<()> {
+        self.signal_all(Signal::STOP)
+    }
+
+    /// Lets it go on after it was frozen.
+    pub fn thaw(&self) -> Result<()> {
+        self.signal_all(Signal::CONT)
+    }
+
+    fn signal_all(&self, signal: Signal) -> Result<()> {
+        let server = self.server.as_ref().context("it does not run")?.id();
+        let children = fs::read_to_string(format!("/proc/{server}/task/{server}/children"))?;
+        // The one that starts the others comes first when they stop, so that none is missed.
+        let all = std::iter::once(server.to_string()).chain(children.split_whitespace().map(str::to_owned));
+        for process in all.filter_map(|pid| Pid::from_raw(pid.parse().ok()?)) {
+            // One that serves a connection may end at any time.
+            let _ = kill_process(process, signal);
+        }
+        Ok(())
+    }
+
     fn launch(&mut self) -> Result<()> {
         let log = self.directory.log();
         let output = File::options().create(true).append(true).open(&log)?;
@@ -209,6 +231,8 @@ impl Postgres {
     fn end(&mut self, signal: Signal) -> Result<()> {
         let Some(mut server) = self.server.take() else { return Ok(()) };
         kill_process(Pid::from_child(&server), signal)?;
+        // Frozen, it would not hear that.
+        kill_process(Pid::from_child(&server), Signal::CONT)?;
         if wait(&mut server)?.is_none() {
             server.kill()?;
             server.wait()?;
