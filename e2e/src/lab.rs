@@ -52,6 +52,24 @@ impl Lab {
         }
     }
 
+    /// A laboratory on another cluster, on which no shop is ever opened: no ingress, no browser, and no program but the
+    /// server.
+    pub(crate) fn without_shops(kubeconfig: PathBuf) -> Self {
+        let path = |name: &str| PathBuf::from(variable(name));
+        Self {
+            kubeconfig,
+            kubectl: path("STORE_TEST_KUBECTL"),
+            helm: path("STORE_TEST_HELM"),
+            helm3: path("STORE_TEST_HELM3"),
+            ingress_port: 80,
+            server_bin: path("STORE_TEST_SERVER_BIN"),
+            xtask_bin: path("STORE_TEST_XTASK_BIN"),
+            cli_bin: PathBuf::new(),
+            example_bin: PathBuf::new(),
+            browser_dir: PathBuf::new(),
+        }
+    }
+
     /// The cluster seen from outside.
     pub fn kubectl(&self) -> Kubectl {
         Kubectl::new(self)

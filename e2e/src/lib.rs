@@ -14,6 +14,7 @@ mod database;
 mod kubectl;
 mod lab;
 mod server;
+mod simulated;
 
 pub use api::{Api, Stream, password, request};
 pub use browser::see_order_in_admin;
@@ -23,6 +24,7 @@ pub use database::{sealed_password, sealed_passwords};
 pub use kubectl::{Kubectl, VolumeWatch, helm_processes};
 pub use lab::Lab;
 pub use server::{Server, free_port};
+pub use simulated::{Outage, SimulatedCluster};
 
 use std::time::{Duration, Instant};
 

@@ -177,6 +177,9 @@ fn controller_manager(layout: &Layout, settings: &Settings) -> Vec<String> {
     ]);
     if layout.nodes == Nodes::Simulated {
         args.push(format!("--controllers=*{}", WITHOUT_PROTECTION.map(|name| format!(",-{name}")).concat()));
+        // After an outage of the API server a node would count as lost, and its pods as not ready: a kubelet says
+        // otherwise, kwok does not.
+        args.push("--node-monitor-grace-period=24h".into());
     }
     args
 }

@@ -1,4 +1,4 @@
-//! What the cluster part needs, prepared while other parts run: programs from source, the cluster, the images. Only a
+//! What later parts need, prepared while other parts run: programs from source, the cluster, the images. Only a
 //! head start: the part itself makes sure of everything again and shows what went wrong.
 
 use std::{
@@ -19,7 +19,7 @@ use crate::{
 };
 
 const POLL: Duration = Duration::from_millis(200);
-const STEPS: &str = r#""$0" cluster up && "$0" images"#;
+const STEPS: &str = r#""$0" cluster up && "$0" images && "$0" cluster --simulated programs"#;
 
 /// The preparation, running beside the parts.
 pub(crate) struct Background {

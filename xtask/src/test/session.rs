@@ -129,6 +129,11 @@ impl Session {
         Ok(())
     }
 
+    /// Marks a program that runs beside a part, so that it does not outlive it.
+    pub(crate) fn mark(&self, command: &mut Command) {
+        self.mark.put_on(command);
+    }
+
     /// Remembers which tests were run.
     pub(crate) fn remember(&mut self, tally: &Tally) {
         self.run.extend(tally.run.iter().cloned());
