@@ -5,7 +5,8 @@ use std::time::Instant;
 use anyhow::Result;
 
 use super::{
-    adapters, alone, chart, cluster_part, database, deny, outcome::Outcome, session::Session, shop, source, unit,
+    adapters, alone, chaos_part, chart, cluster_part, database, deny, outcome::Outcome, session::Session, shop,
+    simulation, source, unit,
 };
 
 /// What a part needs from the machine beside Rust.
@@ -73,6 +74,14 @@ pub(crate) const ALL: &[Part] = &[
         run: unit::run,
     },
     Part {
+        name: "simulation",
+        about: "seeded schedules of faults against the reconciler, and bugs planted to be found",
+        needs: &[],
+        installs: NOTHING,
+        minutes: 20,
+        run: simulation::run,
+    },
+    Part {
         name: "database",
         about: "the repository and the platform on a real PostgreSQL, and moving an installation there",
         needs: &[],
@@ -103,6 +112,14 @@ pub(crate) const ALL: &[Part] = &[
         installs: CLUSTER,
         minutes: 20,
         run: adapters::run,
+    },
+    Part {
+        name: "chaos",
+        about: "kills, outages, a full disk and SIGTERM, on clusters whose nodes are simulated",
+        needs: &[],
+        installs: CLUSTER,
+        minutes: 35,
+        run: chaos_part::run,
     },
     Part {
         name: "shop",
