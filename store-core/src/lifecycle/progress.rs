@@ -37,7 +37,7 @@ pub struct Provisioning {
     pub clearing: bool,
     /// How much of the provisioning budget is used, in milliseconds. Only time in which the cluster was seen counts.
     pub spent_ms: u64,
-    /// When the cluster was last seen by this attempt.
+    /// When the cluster was last seen by this attempt, in the repository's time.
     pub seen_at: Option<Timestamp>,
     /// How many actions failed in a row; the delay before the next one grows with it.
     pub errors_in_a_row: u32,

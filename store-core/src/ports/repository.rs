@@ -143,6 +143,8 @@ pub struct Claimed {
     pub claim: Claim,
     /// The store as it is.
     pub store: Store,
+    /// When it was claimed, in the repository's time.
+    pub at: Timestamp,
     /// The action that was begun and whose end was not recorded.
     pub in_flight: Option<CutOff>,
 }

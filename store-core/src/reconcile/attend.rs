@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::act::{Acted, act};
 use super::cluster_gate::check;
 use super::decide::{Action, Change};
@@ -36,6 +38,8 @@ pub(super) struct Turn<'a> {
     pub(super) claim: Claim,
     pub(super) store: Store,
     pub(super) stop: &'a Stop,
+    /// How far the repository's clock is ahead of ours.
+    ahead: SignedDuration,
     /// The generation of the intent that the last decision was about.
     pub(super) decided_on: u64,
     why: Why,
@@ -58,6 +62,7 @@ pub(super) struct Why {
 pub(super) async fn attend(core: &Core, claimed: Claimed, stop: &Stop, why: Why) {
     let mut turn = Turn {
         core,
+        ahead: claimed.at.duration_since(core.clock.now()),
         claim: claimed.claim,
         decided_on: claimed.store.intent.generation,
         store: claimed.store,
@@ -150,14 +155,21 @@ impl Turn<'_> {
         }
     }
 
+    /// The repository's time, which all processes share. A budget runs in it: their own clocks may be hours apart, and
+    /// they take turns.
+    fn shared_now(&self) -> Timestamp {
+        self.core.clock.now() + self.ahead
+    }
+
     /// Debits the time since the last look from the budget of a store that is being brought up.
     pub(super) fn debit(&mut self, longest: Duration) {
+        let now = self.shared_now();
         if let Progress::Provisioning(p) = &mut self.store.progress
             && p.admitted
             && !planted(Bug::BudgetNeverSpent)
         {
             let longest = if planted(Bug::ParkedTimeCounted) { Duration::MAX } else { longest };
-            p.debit(self.core.clock.now(), longest);
+            p.debit(now, longest);
         }
     }
 
@@ -214,9 +226,10 @@ impl Turn<'_> {
             return Ok(Next::Sleep(WakeUp::After(self.core.settings.poll_interval * 6)));
         }
         let provenance = self.core.deployer.provenance().await;
+        let seen_at = self.shared_now();
         let Progress::Provisioning(p) = &mut self.store.progress else { return Ok(Next::Again) };
         p.admitted = true;
-        p.seen_at = Some(now);
+        p.seen_at = Some(seen_at);
         let with = provenance.map(|with| format!(" with {with}")).unwrap_or_default();
         let started = EventDraft::new(EventKind::AttemptStarted, format!("attempt {} started{with}", p.attempt));
         let mut update = self.update(vec![started]);

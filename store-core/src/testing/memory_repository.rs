@@ -179,6 +179,7 @@ impl Row {
         Claimed {
             claim: Claim { store: self.store.id.clone(), owner: owner.to_owned(), epoch: self.epoch },
             store: self.store.clone(),
+            at: now,
             in_flight: self.in_flight.clone().map(|(action, ends)| CutOff {
                 action,
                 may_run_for: Duration::try_from(ends.duration_since(now)).unwrap_or_default(),

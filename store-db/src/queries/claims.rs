@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use diesel::dsl::{case_when, min};
 use diesel::prelude::*;
+use jiff::Timestamp;
 use store_core::lifecycle::Store;
 use store_core::ports::{Claim, ClaimRequest, Claimable, Claimed, Renewal, WakeUp};
 use store_core::store::StoreId;
@@ -72,13 +73,14 @@ fn lease(conn: &mut Conn<'_>, row: ClaimableRow, request: &ClaimRequest, now: i6
 
     let read = Store::try_from(row.store).and_then(|store| {
         let in_flight = cut_off(&store, row.in_flight.as_deref(), now)?;
-        Ok((store, in_flight))
+        // A time that no calendar has cannot come from a clock.
+        Ok((store, in_flight, Timestamp::from_microsecond(now).unwrap_or_default()))
     });
     match read {
-        Ok((store, in_flight)) => {
+        Ok((store, in_flight, at)) => {
             let epoch = u64::try_from(epoch).unwrap_or_default();
             let claim = Claim { store: store.id.clone(), owner: request.owner.clone(), epoch };
-            Ok(Some(Claimed { claim, store, in_flight }))
+            Ok(Some(Claimed { claim, store, at, in_flight }))
         }
         Err(error) => {
             tracing::error!(%error, "a store cannot be worked on");

@@ -21,7 +21,7 @@ type Repository = Arc<dyn StoreRepository>;
 pub async fn a_due_store_is_claimed_once(repository: Repository) {
     let store = created(&*repository, 1).await;
     let claims = claim_due(&*repository, "one").await;
-    let [Claimed { claim, store: seen, in_flight: None }] = claims.as_slice() else { panic!("{claims:?}") };
+    let [Claimed { claim, store: seen, in_flight: None, .. }] = claims.as_slice() else { panic!("{claims:?}") };
     assert_eq!(seen, &store);
     assert_eq!(claim, &Claim { store: store.id.clone(), owner: "one".to_owned(), epoch: 1 });
 
