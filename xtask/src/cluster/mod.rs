@@ -239,6 +239,9 @@ pub(crate) fn start_api(config: &Config) -> Result<()> {
     let clock = Stopwatch::start();
     lifecycle::start(&layout, &settings, API_SERVER)?;
     lifecycle::wait_ready(&layout, &settings, API_SERVER)?;
+    if config.nodes == Nodes::Simulated {
+        simulated::restart_clients(&layout, &settings)?;
+    }
     say(format!("{API_SERVER} is ready after {} s", clock.seconds()));
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! The flavour with a simulated node: real etcd, API server, controllers and scheduler; kwok says of nodes, pods and
 //! volumes what a kubelet and a provisioner would say. No containers, no network, no ingress: several run side by side.
 
-use std::net::TcpListener;
+use std::{net::TcpListener, time::Duration};
 
 use anyhow::{Context, Result, bail};
 
@@ -10,6 +10,7 @@ use super::{
     components::{API_SERVER, CONTROLLER_MANAGER, ETCD, KWOK, SCHEDULER},
     layout::{Layout, Ports, Settings},
     lifecycle::{start, wait_for_node, wait_ready},
+    processes,
     programs::KWOK_STORAGE_CLASS,
 };
 use crate::{digest, exec};
@@ -17,6 +18,9 @@ use crate::{digest, exec};
 /// What kwok does beside its own stages.
 pub(crate) const STAGES: &str = include_str!("simulated-stages.yaml");
 const OBJECTS: &str = include_str!("simulated-objects.yaml");
+/// What speaks for the cluster: controllers, scheduler and the node.
+const CLIENTS: [&str; 3] = [CONTROLLER_MANAGER, SCHEDULER, KWOK];
+const GRACE: Duration = Duration::from_secs(5);
 /// As the objects name it.
 const NODE: &str = "simulated";
 
@@ -33,14 +37,24 @@ pub(super) fn bring_up(layout: &Layout, settings: &Settings) -> Result<()> {
     start(layout, settings, API_SERVER)?;
     wait_ready(layout, settings, API_SERVER)?;
     apply_objects(layout, settings)?;
-    let rest = [CONTROLLER_MANAGER, SCHEDULER, KWOK];
-    for name in rest {
+    start_clients(layout, settings)
+}
+
+fn start_clients(layout: &Layout, settings: &Settings) -> Result<()> {
+    for name in CLIENTS {
         start(layout, settings, name)?;
     }
-    for name in rest {
+    for name in CLIENTS {
         wait_ready(layout, settings, name)?;
     }
     wait_for_node(layout, settings, NODE, KWOK)
+}
+
+/// Starts the clients of an API server anew that was closed. They pause for up to a minute before they try it again, and
+/// sometimes kwok does not at all; a test of the control plane is not to measure them.
+pub(super) fn restart_clients(layout: &Layout, settings: &Settings) -> Result<()> {
+    processes::stop(layout, &CLIENTS, GRACE)?;
+    start_clients(layout, settings)
 }
 
 fn apply_objects(layout: &Layout, settings: &Settings) -> Result<()> {
