@@ -45,14 +45,12 @@ pub enum Bug {
     DecisionOutlivesIntent,
     /// A tombstone is looked at again as soon as something wakes it.
     SecondLookAtOnce,
-    /// A release whose namespace somebody took away is waited for as it is remembered.
-    WaitsOnMemory,
 }
 
 #[cfg(feature = "planted-bugs")]
 impl Bug {
     /// Every bug.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 18] = [
         Self::ExitCodeTrusted,
         Self::NoReap,
         Self::ActionNotWrittenDown,
@@ -71,7 +69,6 @@ impl Bug {
         Self::EarlierAttemptCounts,
         Self::DecisionOutlivesIntent,
         Self::SecondLookAtOnce,
-        Self::WaitsOnMemory,
     ];
 }
 

@@ -8,7 +8,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use common::{given_path, in_a_process, place};
+use common::{claimed, given_path, in_a_process, open, place, request};
+use store_core::ports::{Renewal, StoreRepository};
 use store_db::ReconcilerLock;
 
 #[test]
@@ -103,4 +104,18 @@ fn a_lock_ends_with_its_process() {
         assert!(start.elapsed() < Duration::from_secs(10), "the lock of a dead process holds");
         std::thread::yield_now();
     }
+}
+
+/// Only the holder claims, so a new one waits for nobody's lease.
+#[tokio::test]
+async fn a_new_holder_finds_every_claim_free_and_the_old_ones_void() {
+    let (_directory, path) = place();
+    let repository = open(&path).await;
+    let store = repository.create(request(1)).await.unwrap().into_store();
+    let old = claimed(&repository, &store.id).await.claim;
+    let _lock = ReconcilerLock::try_acquire(&path).unwrap().unwrap();
+    assert_eq!(repository.next_due().await.unwrap(), Some(Duration::ZERO));
+    let new = claimed(&repository, &store.id).await.claim;
+    assert!(new.epoch > old.epoch);
+    assert_eq!(repository.renew(&old, Duration::from_secs(1)).await.unwrap(), Renewal::Lost);
 }

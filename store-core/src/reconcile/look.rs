@@ -132,7 +132,7 @@ fn wants_fresh(store: &Store, seen: &Observation, action: &Action) -> bool {
         (Action::Rest | Action::Admit | Action::Record(Change::BeginAttempt(_)), _) => false,
         (Action::Look | Action::Do(_) | Action::Record(_), _) => true,
         (Action::Wait(_), Progress::Provisioning(_)) => {
-            let is_there = matches!(seen.namespace, NamespaceSeen::Active { .. }) || planted(Bug::WaitsOnMemory);
+            let is_there = matches!(seen.namespace, NamespaceSeen::Active { .. });
             !is_there || !matches!(seen.release, ReleaseSeen::Deployed { .. })
         }
         (Action::Wait(_), Progress::Deleting(deleting)) => {

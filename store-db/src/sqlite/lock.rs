@@ -5,6 +5,12 @@ use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use diesel::prelude::*;
+
+use super::connection::connect;
+use crate::backend::Conn;
+use crate::schema::stores;
+
 /// The right to reconcile the stores of a database file, until it is dropped or the process ends.
 #[derive(Debug)]
 pub struct ReconcilerLock {
@@ -22,7 +28,8 @@ pub struct LockError {
 }
 
 impl ReconcilerLock {
-    /// Takes the lock of a database file. `None`: another process holds it, or this one does already.
+    /// Takes the lock of a database file. `None`: another process holds it, or this one does already. What its last
+    /// holder had claimed is free at once: nobody has to wait until those leases run out.
     pub fn try_acquire(database: &Path) -> Result<Option<Self>, LockError> {
         let path = lock_path(database);
         let failed = |source| LockError { path: path.clone(), source };
@@ -31,6 +38,11 @@ impl ReconcilerLock {
             return Ok(None);
         }
         record_holder(&mut file).map_err(failed)?;
+        if database.exists()
+            && let Err(error) = free_claims(database)
+        {
+            tracing::warn!(%error, "the claims of an earlier process stay until their leases run out");
+        }
         // The file stays when the lock goes: removing it would let two processes lock two files of one name.
         Ok(Some(Self { _file: file }))
     }
@@ -46,6 +58,16 @@ impl ReconcilerLock {
         file.read_to_string(&mut text).ok()?;
         text.trim().parse().ok()
     }
+}
+
+/// Only the holder of the lock claims, so every claim that there is belongs to one that is gone. Its epoch stays: should
+/// anything of it still be under way, its writes are refused, and what it left running is ended by the next claim.
+fn free_claims(database: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    let mut connection = connect(database)?;
+    let now = Conn::sqlite(&mut connection).now()?;
+    let free = (stores::claim_owner.eq(None::<String>), stores::lease_until.eq(None::<i64>), stores::due_at.eq(now));
+    diesel::update(stores::table.filter(stores::claim_owner.is_not_null())).set(free).execute(&mut connection)?;
+    Ok(())
 }
 
 /// `<database>.reconciler.lock`, the same for every path that leads to the file.

@@ -94,7 +94,11 @@ impl Record {
                     entry.since = now;
                 }
                 let changed = entry.fact != fact;
+                let is_another = changed && is_another_namespace(&entry.fact, &fact);
                 (entry.fact, entry.version, entry.round) = (fact, version, entry.round.max(round));
+                if is_another {
+                    self.forget_reads();
+                }
                 changed
             }
             None if version != 0 && version <= floor => return false,
@@ -117,8 +121,16 @@ impl Record {
             return false;
         }
         self.facts.remove(&key);
+        if kind == Kind::Namespace {
+            self.forget_reads();
+        }
         self.suspect(now);
         true
+    }
+
+    /// What was read of a namespace that is gone says nothing of another one of its name.
+    fn forget_reads(&mut self) {
+        (self.release, self.credentials) = (ReleaseSeen::Unknown, CredentialsSeen::Unknown);
     }
 
     /// Forgets the objects of a kind that a complete listing did not have; whether there were any.
@@ -161,9 +173,13 @@ impl Record {
     }
 
     fn retain(&mut self, now: Timestamp, keep: impl Fn(Kind, &String, &Entry) -> bool) -> bool {
-        let before = self.facts.len();
+        let has_namespace = |record: &Self| record.facts.keys().any(|(kind, _)| *kind == Kind::Namespace);
+        let (before, was_there) = (self.facts.len(), has_namespace(self));
         self.facts.retain(|(kind, name), entry| keep(*kind, name, entry));
         let changed = self.facts.len() != before;
+        if was_there && !has_namespace(self) {
+            self.forget_reads();
+        }
         if changed {
             self.suspect(now);
         }
@@ -352,6 +368,13 @@ fn is_ready(fact: &Fact) -> Option<bool> {
     match fact {
         Fact::Workload(workload) => Some(workload.ready),
         _ => None,
+    }
+}
+
+fn is_another_namespace(one: &Fact, other: &Fact) -> bool {
+    match (one, other) {
+        (Fact::Namespace(one), Fact::Namespace(other)) => one.uid != other.uid,
+        _ => false,
     }
 }
 

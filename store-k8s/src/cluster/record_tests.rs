@@ -1,6 +1,7 @@
 //! How a record follows what happens: order, relists, reads that overtake each other, and how long things last.
 
 use pretty_assertions::assert_eq;
+use rstest::rstest;
 use store_core::lifecycle::FailureCode;
 use store_core::ports::SetupReport;
 
@@ -205,4 +206,22 @@ fn the_namespace_is_seen_in_all_its_states() {
     assert_eq!(told.seen().namespace, NamespaceSeen::Active { uid: "u".into() });
     told.apply(Kind::Namespace, "store-abcdefghij", namespace(true), 2, 0);
     assert_eq!(told.seen().namespace, NamespaceSeen::Terminating { uid: "u".into(), blocker: None });
+}
+
+#[rstest]
+#[case::it_is_deleted_and_made_again(|told: &mut Told| told.0.remove(Kind::Namespace, "n", 2, at(1)))]
+#[case::only_the_new_one_is_noticed(|told: &mut Told| told.apply(Kind::Namespace, "n", namespace("v"), 2, 1))]
+#[case::a_list_does_not_have_it(|told: &mut Told| told.0.sweep(Kind::Namespace, 2, at(1)))]
+fn what_was_read_of_a_namespace_says_nothing_of_the_next(#[case] goes: fn(&mut Told) -> bool) {
+    let mut told = Told::default();
+    told.apply(Kind::Namespace, "n", namespace("u"), 1, 0);
+    (told.0.release, told.0.credentials) = (ReleaseSeen::Deployed { revisions: vec![1] }, CredentialsSeen::Ours);
+    told.apply(Kind::Namespace, "n", namespace("u"), 1, 0);
+    assert_eq!(told.seen().credentials, CredentialsSeen::Ours);
+    assert!(goes(&mut told));
+    assert_eq!((told.seen().release, told.seen().credentials), (ReleaseSeen::Unknown, CredentialsSeen::Unknown));
+}
+
+fn namespace(uid: &str) -> Fact {
+    Fact::Namespace(NamespaceFact { uid: uid.into(), terminating: false, blocker: None })
 }

@@ -31,7 +31,7 @@ pub(crate) fn run(session: &mut Session, deadline: Instant) -> Result<Outcome> {
     session.test_programs("e2e", deadline)?;
     let bin = cluster::build_simulated_programs()?;
     let kills = Kills::start(session)?;
-    let outcome = outages(session, &bin, deadline);
+    let outcome = on_simulated_nodes(session, &bin, &[AT_ONCE, TESTS], deadline);
     let killed = kills.wait(deadline);
     chaos::clean_up()?;
     let mut outcome = outcome?;
@@ -39,7 +39,13 @@ pub(crate) fn run(session: &mut Session, deadline: Instant) -> Result<Outcome> {
     Ok(outcome)
 }
 
-fn outages(session: &mut Session, bin: &Path, deadline: Instant) -> Result<Outcome> {
+/// Runs tests that start clusters with simulated nodes; `arguments` pick them, unless somebody named tests.
+pub(super) fn on_simulated_nodes(
+    session: &mut Session,
+    bin: &Path,
+    arguments: &[&str],
+    deadline: Instant,
+) -> Result<Outcome> {
     let server = cargo::server(Profile::Debug)?;
     let (kubectl, helm, helm_3) = (bin.join("kubectl"), bin.join("helm"), bin.join("helm3"));
     let (xtask, clusters) = (env::current_exe()?, paths::state()?.join("simulated"));
@@ -52,10 +58,9 @@ fn outages(session: &mut Session, bin: &Path, deadline: Instant) -> Result<Outco
         ("STORE_TEST_XTASK_BIN", &xtask),
     ];
     // Somebody who names tests means those, not all that belong here.
-    let mut arguments = vec![AT_ONCE];
-    if session.filter.is_empty() {
-        arguments.push(TESTS);
-    }
+    let is_option = |argument: &&str| argument.starts_with("--");
+    let arguments: Vec<&str> =
+        arguments.iter().copied().filter(|argument| is_option(argument) || session.filter.is_empty()).collect();
     unit::run_ignored(session, "e2e", &arguments, &environment, deadline)
 }
 

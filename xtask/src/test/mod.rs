@@ -12,6 +12,7 @@ mod deny;
 mod mark;
 mod outcome;
 mod parts;
+mod replicas;
 mod session;
 mod shop;
 mod simulation;

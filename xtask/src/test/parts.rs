@@ -5,8 +5,8 @@ use std::time::Instant;
 use anyhow::Result;
 
 use super::{
-    adapters, alone, chaos_part, chart, cluster_part, database, deny, outcome::Outcome, session::Session, shop,
-    simulation, source, unit,
+    adapters, alone, chaos_part, chart, cluster_part, database, deny, outcome::Outcome, replicas, session::Session,
+    shop, simulation, source, unit,
 };
 
 /// What a part needs from the machine beside Rust.
@@ -120,6 +120,14 @@ pub(crate) const ALL: &[Part] = &[
         installs: CLUSTER,
         minutes: 35,
         run: chaos_part::run,
+    },
+    Part {
+        name: "replicas",
+        about: "several servers on one PostgreSQL, killed and frozen, on clusters whose nodes are simulated",
+        needs: &[],
+        installs: Installs { cluster: true, ..DATABASE },
+        minutes: 20,
+        run: replicas::run,
     },
     Part {
         name: "shop",

@@ -10,8 +10,8 @@ use crate::cargo::{self, Profile};
 /// Each shop takes a core while it starts; more at once would only measure the machine.
 const AT_ONCE: &str = "--test-threads=2";
 
-/// They need no shop, and a cluster of their own: another part runs them.
-const NOT_HERE: &str = "--skip=on_simulated_nodes";
+/// They need no shop, and a cluster of their own: other parts run them.
+const NOT_HERE: [&str; 2] = ["--skip=on_simulated_nodes", "--skip=on_one_database"];
 
 /// Builds the programs and runs the ignored tests of `e2e`.
 pub(crate) fn run(session: &mut Session, deadline: Instant) -> Result<Outcome> {
@@ -37,5 +37,5 @@ pub(crate) fn run(session: &mut Session, deadline: Instant) -> Result<Outcome> {
         ("STORE_TEST_XTASK_BIN", &xtask),
         ("STORE_TEST_BROWSER_DIR", &browser),
     ];
-    unit::run_ignored(session, "e2e", &[AT_ONCE, NOT_HERE], &environment, deadline)
+    unit::run_ignored(session, "e2e", &[&[AT_ONCE], NOT_HERE.as_slice()].concat(), &environment, deadline)
 }

@@ -194,6 +194,13 @@ impl Deployer for Adapters {
         let (world, id) = (Arc::clone(&self.world), store.id.clone());
         if is_late {
             tokio::spawn(async move {
+                // Late enough to meet a store that was deleted meanwhile, and its tombstone before the second look.
+                for _ in 0..60 {
+                    world.pause(1_000, 1_000).await;
+                    if world.memory.peek(&id).is_some_and(|store| store.status() == Status::Deleted) {
+                        break;
+                    }
+                }
                 world.pause(1_000, 45_000).await;
                 let made = make_namespace(&world, &id);
                 world.note("late", 0, || format!("{id}: create the namespace: {}", outcome(&made)));

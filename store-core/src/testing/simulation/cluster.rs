@@ -124,6 +124,11 @@ pub(super) struct Look {
 }
 
 impl Look {
+    /// The namespace's UID.
+    pub(super) fn uid(&self) -> Option<String> {
+        self.namespace.as_ref().map(|namespace| namespace.uid.clone())
+    }
+
     /// Whether an order can be placed in the shop of this attempt.
     pub(super) fn is_ready(&self, attempt: u32) -> bool {
         let Some(namespace) = self.namespace.as_ref().filter(|namespace| !namespace.is_going) else { return false };

@@ -394,17 +394,13 @@ fn somebodys(world: &World) -> Option<StoreId> {
     if stores.is_empty() { None } else { Some(dice.pick(&stores)) }
 }
 
-/// No more faults: what is away comes back, and nothing is planned any more.
+/// No more faults: nothing is planned any more. An outage that has begun ends when it would have.
 pub(super) fn stop(world: &World) {
-    let now = world.elapsed();
     let mut state = world.state();
     state.is_healing = true;
     let objects = state.cluster.namespaces.values_mut().filter_map(|namespace| namespace.objects.as_mut());
     objects.for_each(|objects| objects.outage = None);
     let weather = &mut state.weather;
-    weather.api_refuses_until = weather.api_refuses_until.min(now);
-    weather.api_hangs_until = weather.api_hangs_until.min(now);
-    weather.database_away_until = weather.database_away_until.min(now);
     *weather = super::world::Weather {
         api_refuses_until: weather.api_refuses_until,
         api_hangs_until: weather.api_hangs_until,

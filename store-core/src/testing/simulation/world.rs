@@ -220,7 +220,12 @@ impl World {
 
 impl View {
     fn learn(&mut self, store: &StoreId, look: Look) {
-        self.looks.insert(store.clone(), look);
+        let uid = look.uid();
+        let before = self.looks.insert(store.clone(), look);
+        // What was read of a namespace that is gone says nothing of another one.
+        if before.is_some_and(|before| before.uid() != uid) {
+            self.last_read.remove(store);
+        }
         if let Some(changes) = &self.changes {
             let _ = changes.send(store.clone());
         }
