@@ -47,18 +47,18 @@ fn names_after<'a>(source: &'a str, word: &'a str) -> impl Iterator<Item = &'a s
 /// All Rust sources of the workspace.
 fn sources(directory: &Path) -> Vec<String> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(directory).unwrap().flatten() {
+    for entry in fs::read_dir(directory).expect("a directory of the workspace").flatten() {
         let (path, name) = (entry.path(), entry.file_name());
         let is_ours = !name.to_string_lossy().starts_with('.') && name != "target" && name != "node_modules";
         if path.is_dir() && is_ours {
             found.extend(sources(&path));
         } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(fs::read_to_string(&path).unwrap());
+            found.push(fs::read_to_string(&path).expect("a source"));
         }
     }
     found
 }
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
 }
