@@ -138,6 +138,14 @@ impl Customer {
         self.call(Method::GET, "/admin/users/me", Some(token), None).await.1["user"].clone()
     }
 
+    /// Gives a product another title.
+    pub async fn rename_product(&self, token: &str, product: &str, title: &str) {
+        let change = json!({ "title": title });
+        let (status, body) =
+            self.call(Method::POST, &format!("/admin/products/{product}"), Some(token), Some(change)).await;
+        assert_eq!(status, 200, "{body:#}");
+    }
+
     /// The order, as the admin API has it.
     pub async fn order_in_admin(&self, token: &str, order: &Order) -> Value {
         let (status, body) = self.call(Method::GET, &format!("/admin/orders/{}", order.id), Some(token), None).await;
