@@ -12,6 +12,9 @@ use secrecy::SecretString;
 const DEFAULT_PORT: u16 = 5432;
 const PARAMETERS: &str = "host, port, user, dbname, sslmode and sslrootcert";
 
+const STRAY_AT: &str = "it has an @ after its host: in user and password, @ : / are written as %40 %3A %2F, and elsewhere @ \
+    as %40";
+
 /// A PostgreSQL database, and how to reach it. Shows itself without its password.
 #[derive(Clone)]
 pub struct PostgresUrl {
@@ -45,6 +48,11 @@ impl PostgresUrl {
     /// Reads what follows `postgres://`. A relative path in it is one from `base`. The error never repeats a value that
     /// could be a password.
     pub(crate) fn parse(rest: &str, base: &Path) -> Result<Self, Cow<'static, str>> {
+        let authority_ends = rest.find(['/', '?']).unwrap_or(rest.len());
+        // What is left of a password with @ and / would be taken for the name of the database, which is shown.
+        if rest[authority_ends..].contains('@') {
+            return Err(STRAY_AT.into());
+        }
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
         // A password may hold an @ that somebody forgot to encode.
