@@ -9,7 +9,7 @@ pub async fn move_installation(
     settings: &MovingSettings,
     say: impl Fn(String) + Send + Sync + Clone + 'static,
 ) -> Result<(), TransferError> {
-    let MovingSettings { from, to, .. } = settings;
+    let MovingSettings { from, to } = settings;
     say(format!("moving {} to {to}", from.display()));
     store_db::transfer(from, to, say.clone()).await?;
     say(format!("everything is in {to} now, compared row by row"));

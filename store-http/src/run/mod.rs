@@ -101,7 +101,6 @@ fn migrate(
     let settings = MovingSettings::load(sources(flags, env_file, environment)?);
     let settings = settings.map_err(|error| Failure::usage(error.to_string()))?;
     let say = |line: String| _ = writeln!(std::io::stderr(), "store-http: {line}");
-    settings.warnings.iter().cloned().for_each(say);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::error(&error))?;
     runtime.block_on(move_installation(&settings, say)).map_err(|error| Failure::error(&error))

@@ -15,8 +15,6 @@ pub struct MovingSettings {
     pub from: PathBuf,
     /// The PostgreSQL database.
     pub to: PostgresUrl,
-    /// What is odd but no error.
-    pub warnings: Vec<String>,
 }
 
 impl MovingSettings {
@@ -25,9 +23,9 @@ impl MovingSettings {
         let mut lookup = Lookup::new(sources)?;
         let from = source(&mut lookup);
         let to = target(&mut lookup);
-        let warnings = lookup.finish()?;
+        lookup.finish()?;
         match (from, to) {
-            (Some(from), Some(to)) => Ok(Self { from, to, warnings }),
+            (Some(from), Some(to)) => Ok(Self { from, to }),
             _ => Err(ConfigurationError::Invalid(Vec::new())),
         }
     }
@@ -44,18 +42,8 @@ fn source(lookup: &mut Lookup) -> Option<PathBuf> {
 }
 
 fn target(lookup: &mut Lookup) -> Option<PostgresUrl> {
-    let is_argument = lookup.find("MIGRATE_TO_URL").is_some_and(|found| found.origin == Origin::Flag);
     match named(lookup, "MIGRATE_TO_URL", "MIGRATE_TO_URL_FILE", "--to")? {
-        DatabaseUrl::Postgres(url) => {
-            if is_argument && url.has_password() {
-                lookup.warn(
-                    "--to holds a password, which others on this machine can see while this runs: name a file that holds \
-                     the URL with --to-file, or set MIGRATE_TO_URL"
-                        .to_owned(),
-                );
-            }
-            Some(url)
-        }
+        DatabaseUrl::Postgres(url) => Some(url),
         other => {
             lookup
                 .problem(format!("MIGRATE_TO_URL: an installation is moved to a PostgreSQL database, not to {other}"));
@@ -71,5 +59,16 @@ fn named(lookup: &mut Lookup, variable: &'static str, of_file: &'static str, fla
              {flag}-file or {of_file}"
         ));
     }
-    database::url(lookup, variable, of_file)
+    let is_argument = lookup.find(variable).is_some_and(|found| found.origin == Origin::Flag);
+    let url = database::url(lookup, variable, of_file);
+    if let Some(DatabaseUrl::Postgres(url)) = &url
+        && is_argument
+        && url.has_password()
+    {
+        lookup.problem(format!(
+            "{flag} holds a password, which others on this machine can see: name a file that holds the URL with \
+             {flag}-file, or set {variable}"
+        ));
+    }
+    url
 }

@@ -220,7 +220,7 @@ pub const MOVING_SETTINGS: &[Setting] = &[
         "MIGRATE_TO_URL",
         "to",
         "URL",
-        "The PostgreSQL database to move it to, which must be empty; with a password better set the variable",
+        "The PostgreSQL database to move it to, which must be empty; with a password only as variable or file",
     ),
     setting(Concern::Database, "MIGRATE_TO_URL_FILE", "to-file", "FILE", "File that holds that URL, instead"),
 ];
