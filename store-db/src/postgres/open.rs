@@ -25,7 +25,7 @@ use crate::sqlite::OpenMode;
 pub(crate) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
 /// Changing tables may take longer than a query, and so may waiting for another process that does.
-const MIGRATION_LIMITS: &str = "SET statement_timeout = '10min'; SET lock_timeout = '1min';
+const MIGRATION_LIMITS: &str = "SET statement_timeout = '9min'; SET lock_timeout = '1min';
     SET idle_in_transaction_session_timeout = '1min';";
 
 /// How a PostgreSQL database is used.
@@ -156,7 +156,7 @@ impl Place {
     fn prepare(&self, mode: OpenMode) -> Result<(), PostgresOpenError> {
         let server = self.name.clone();
         let mut live = self.connect()?;
-        bring_up_to_date(live.unlimited(), mode, &self.server.origin).map_err(|trouble| match trouble {
+        bring_up_to_date(live.for_long(), mode, &self.server.origin).map_err(|trouble| match trouble {
             Trouble::Missing => PostgresOpenError::Missing { server },
             Trouble::Newer(migration) => PostgresOpenError::Newer { server, migration },
             Trouble::Said(reason) => PostgresOpenError::Failed { server, reason },

@@ -18,6 +18,8 @@ use crate::lanes::Owned;
 /// How long a transaction may take altogether. The server ends each statement of its own accord sooner; this is for one
 /// that does not answer at all.
 const LONGEST: Duration = Duration::from_secs(20);
+/// The same for changing tables and for moving an installation.
+const LONGEST_WORK: Duration = Duration::from_mins(10);
 /// How long after a failed try the next one may be made, at first and at most.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
@@ -110,9 +112,10 @@ impl Live {
         Ok(Self { connection: connection.into(), driver, overdue })
     }
 
-    /// For what may take as long as it takes.
-    pub(crate) fn unlimited(&mut self) -> &mut PostgresConnection {
-        self.overdue.send_replace(None);
+    /// For what takes longer than a query. It all has one deadline, counted from here: a server that is frozen must not
+    /// keep us for ever.
+    pub(crate) fn for_long(&mut self) -> &mut PostgresConnection {
+        self.overdue.send_replace(Some(Instant::now() + LONGEST_WORK));
         &mut self.connection
     }
 }

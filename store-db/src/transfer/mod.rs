@@ -25,9 +25,9 @@ use rows::Clocks;
 
 pub use error::TransferError;
 
-/// Copying everything may take long; a frozen move still ends.
-const LIMITS: &str = "SET statement_timeout = '10min'; SET lock_timeout = '1min';
-    SET idle_in_transaction_session_timeout = '10min';";
+/// Copying everything may take long; a frozen move still ends, and the server says so before we give it up.
+const LIMITS: &str = "SET statement_timeout = '9min'; SET lock_timeout = '1min';
+    SET idle_in_transaction_session_timeout = '9min';";
 
 /// Moves everything from a file to a database, which must be empty. `say` is told how far it is.
 pub async fn transfer(
@@ -61,7 +61,7 @@ impl<S: FnMut(String)> Transfer<'_, S> {
         anything.map_err(|error| self.unreadable(&error))?;
         let place = Place::find(self.to)?;
         let mut live = place.connect()?;
-        let target = live.unlimited();
+        let target = live.for_long();
         target.batch_execute(LIMITS)?;
 
         let mut marked = None;
@@ -115,7 +115,7 @@ impl<S: FnMut(String)> Transfer<'_, S> {
         id: &str,
         error: TransferError,
     ) -> Result<(), TransferError> {
-        let arrived = place.connect().map_err(TransferError::from).and_then(|mut live| Ok(arrived(live.unlimited())?));
+        let arrived = place.connect().map_err(TransferError::from).and_then(|mut live| Ok(arrived(live.for_long())?));
         match arrived {
             Ok(Some(there)) if there == id => Ok(()),
             Ok(_) => {
