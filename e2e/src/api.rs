@@ -120,6 +120,15 @@ impl Api {
     /// Follows `GET /events` from a position.
     pub async fn follow(&self, position: u64) -> Stream {
         let request = self.build(Method::GET, &format!("/events?position={position}"), None);
+        Self::stream(request).await
+    }
+
+    /// Goes on following after the event with this id, as a browser does that lost its connection (`Last-Event-ID`).
+    pub async fn resume(&self, last: u64) -> Stream {
+        Self::stream(self.build(Method::GET, "/events", None).header("Last-Event-ID", last)).await
+    }
+
+    async fn stream(request: RequestBuilder) -> Stream {
         let response = request.timeout(STORE_DEADLINE).send().await.expect("the stream begins");
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         assert_eq!(response.headers()["x-accel-buffering"], "no");

@@ -43,6 +43,10 @@ pub enum Bug {
     EarlierAttemptCounts,
     /// What was decided is done although something else is wanted by now.
     DecisionOutlivesIntent,
+    /// A process that was frozen before it started its Helm starts it all the same.
+    LateStart,
+    /// What an earlier attempt left is cleared away with the namespace, data included.
+    ClearsTheNamespace,
     /// A tombstone is looked at again as soon as something wakes it.
     SecondLookAtOnce,
 }
@@ -50,7 +54,7 @@ pub enum Bug {
 #[cfg(feature = "planted-bugs")]
 impl Bug {
     /// Every bug.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::ExitCodeTrusted,
         Self::NoReap,
         Self::ActionNotWrittenDown,
@@ -68,6 +72,8 @@ impl Bug {
         Self::IdempotencyKeyDropped,
         Self::EarlierAttemptCounts,
         Self::DecisionOutlivesIntent,
+        Self::LateStart,
+        Self::ClearsTheNamespace,
         Self::SecondLookAtOnce,
     ];
 }

@@ -84,7 +84,7 @@ async fn helm_is_given_what_it_needs_and_nothing_else() {
     let cluster = cluster(directory.path()).await;
     let deployer = HelmDeployer::new(cluster, config("helm-recording", &state), Uuid::nil()).await.unwrap();
     let (id, deadline) = (Uuid::from_u128(5), Duration::from_secs(20));
-    let context = ActionContext { id, epoch: 1, deadline, cancel: CancellationToken::new() };
+    let context = ActionContext { id, epoch: 1, deadline, start_within: deadline, cancel: CancellationToken::new() };
     deployer.install(&store(), &context).await.unwrap();
 
     let read = |name: &str| std::fs::read_to_string(state.join(name)).unwrap();
@@ -146,7 +146,7 @@ async fn helm_is_gone_before_its_deadline() {
     let config = config("helm-stubborn", &directory.path().join("state"));
     let deployer = HelmDeployer::new(cluster(directory.path()).await, config, Uuid::nil()).await.unwrap();
     let (id, deadline) = (Uuid::from_u128(5), Duration::from_secs(6));
-    let context = ActionContext { id, epoch: 1, deadline, cancel: CancellationToken::new() };
+    let context = ActionContext { id, epoch: 1, deadline, start_within: deadline, cancel: CancellationToken::new() };
     let begun = Instant::now();
     let error = deployer.uninstall(&store(), &context).await.unwrap_err();
     assert!(begun.elapsed() < deadline, "{:?}", begun.elapsed());
@@ -168,7 +168,7 @@ async fn a_broken_chart_holds_up_neither_uninstall_nor_rollback() {
     let deployer = HelmDeployer::new(cluster(directory.path()).await, config, Uuid::nil()).await.unwrap();
     std::fs::remove_dir_all(&chart).unwrap();
     let (id, deadline) = (Uuid::from_u128(5), Duration::from_secs(20));
-    let context = ActionContext { id, epoch: 1, deadline, cancel: CancellationToken::new() };
+    let context = ActionContext { id, epoch: 1, deadline, start_within: deadline, cancel: CancellationToken::new() };
     let error = deployer.install(&store(), &context).await.unwrap_err();
     assert_eq!(error.class(), ErrorClass::Permanent, "{error}");
     deployer.rollback(&store(), 1, &context).await.unwrap();

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::several::{Several, until_no_helm, worker};
 
-/// Twice the two seconds that are promised: the machine may be busy.
-const AT_ONCE: Duration = Duration::from_secs(4);
+/// What is promised.
+const AT_ONCE: Duration = Duration::from_secs(2);
 
 #[tokio::test]
 #[ignore = "needs simulated nodes and PostgreSQL: cargo xtask test --only replicas"]

@@ -24,7 +24,8 @@ async fn a_reader_resumes_on_another_server_without_loss_or_repetition_on_one_da
         let (mut read, mut place) = (Vec::<Value>::new(), 0);
         while ready(&read) < STORES {
             let position = read.last().map_or(0, |event| event["position"].as_u64().expect("a position"));
-            let mut stream = servers[place % 2].api().follow(position).await;
+            let api = servers[place % 2].api();
+            let mut stream = if place == 0 { api.follow(0).await } else { api.resume(position).await };
             for _ in 0..PORTION {
                 read.push(stream.next().await.expect("the stream goes on"));
                 if ready(&read) == STORES {

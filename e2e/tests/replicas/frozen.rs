@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use crate::several::{LEASE, Several, helms, until_no_helm, worker};
 
-/// One second after the lease is promised; the rest is for a busy machine.
-const TAKEN_OVER: Duration = LEASE.saturating_add(Duration::from_secs(4));
+/// One second after the lease is promised; another is for looking at it from outside on a busy machine.
+const TAKEN_OVER: Duration = LEASE.saturating_add(Duration::from_secs(2));
 
 fn signal(server: &Server, signal: Signal) {
     let pid = i32::try_from(server.pid()).ok().and_then(Pid::from_raw).expect("a process id");

@@ -92,6 +92,9 @@ pub struct ActionContext {
     pub epoch: u64,
     /// How long it may take.
     pub deadline: Duration,
+    /// A process of it is started within this long of the call, or not at all: whoever was frozen for longer may have
+    /// been succeeded, by one that found nothing to end.
+    pub start_within: Duration,
     /// Fires when the claim is lost or the owner wants something else: stop at once, and leave no process.
     pub cancel: CancellationToken,
 }

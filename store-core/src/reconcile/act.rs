@@ -50,14 +50,16 @@ pub(super) async fn act(turn: &mut Turn<'_>, step: Step) -> Result<Acted, Reposi
         permit = slots.acquire() => permit,
         lost = keep_lease(turn, &cancel) => return after_lease_ended(turn, lost).await,
     };
-    if kind.starts_process() && !write_down(turn, kind, id).await? {
+    let start_within = turn.core.settings.lease / 3;
+    if kind.starts_process() && !may_start(turn, kind, id, start_within).await? {
         return Ok(Acted::Next(turn.reread().await?));
     }
     // Until here nothing was done; waiting for a slot is not the store's time.
     turn.debit(Duration::ZERO);
     let mut sight = turn.core.cluster.subscribe();
     let is_seen = sight.borrow_and_update().is_open();
-    let context = ActionContext { id, epoch: turn.claim.epoch, deadline: kind.hard_deadline(), cancel: cancel.clone() };
+    let (epoch, deadline) = (turn.claim.epoch, kind.hard_deadline());
+    let context = ActionContext { id, epoch, deadline, start_within, cancel: cancel.clone() };
     let (result, is_lost) = {
         let doing = perform(turn, &step, credentials.as_ref(), &context);
         tokio::pin!(doing);
@@ -88,6 +90,28 @@ pub(super) async fn act(turn: &mut Turn<'_>, step: Step) -> Result<Acted, Reposi
 
 async fn after_lease_ended(turn: &mut Turn<'_>, lost: Result<bool, RepositoryError>) -> Result<Acted, RepositoryError> {
     Ok(Acted::Next(if lost? { Next::Lost } else { turn.reread().await? }))
+}
+
+/// Writes the action down under a lease that is new, and says whether its process may start: not if something else is
+/// wanted, and not if this took so long (a process can be frozen) that a successor may be at work, having found nothing
+/// to end.
+async fn may_start(
+    turn: &Turn<'_>,
+    kind: ActionKind,
+    id: Uuid,
+    start_within: Duration,
+) -> Result<bool, RepositoryError> {
+    let asked_at = turn.core.clock.now();
+    turn.core.repository.renew(&turn.claim, turn.core.settings.lease).await?;
+    if !write_down(turn, kind, id).await? {
+        return Ok(false);
+    }
+    let waited = Duration::try_from(turn.core.clock.now().duration_since(asked_at)).unwrap_or_default();
+    if waited >= start_within && !planted(Bug::LateStart) {
+        turn.core.repository.end_action(&turn.claim).await?;
+        return Ok(false);
+    }
+    Ok(true)
 }
 
 async fn write_down(turn: &Turn<'_>, kind: ActionKind, id: Uuid) -> Result<bool, RepositoryError> {

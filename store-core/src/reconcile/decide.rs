@@ -201,7 +201,12 @@ fn clearing(store: &Store, p: &Provisioning, seen: &Observation, limits: &Limits
     match &seen.release {
         ReleaseSeen::Absent | ReleaseSeen::Unknown if seen.leftovers == 0 => Action::Record(Change::Cleared),
         ReleaseSeen::Absent | ReleaseSeen::Unknown => Action::Wait(Duration::from_secs(1)),
-        _ if namespace_there => Action::Do(Step::Uninstall),
+        _ if namespace_there => match &seen.namespace {
+            NamespaceSeen::Active { uid } if planted(Bug::ClearsTheNamespace) => {
+                Action::Do(Step::DeleteNamespace(uid.clone()))
+            }
+            _ => Action::Do(Step::Uninstall),
+        },
         _ => Action::Wait(limits.poll_interval),
     }
 }

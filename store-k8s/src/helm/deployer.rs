@@ -132,7 +132,12 @@ impl HelmDeployer {
             directory: self.directory.clone(),
         };
         let input = if needs_chart(operation) { values::document(self.installation, store) } else { Vec::new() };
-        let remaining = allowed.saturating_sub(begun.elapsed());
+        let prepared = begun.elapsed();
+        if prepared >= context.start_within {
+            let why = format!("cannot {doing}: it took {} s to begin, and another may be at it", prepared.as_secs());
+            return Err(PortError::transient(why));
+        }
+        let remaining = allowed.saturating_sub(prepared);
         let ended = run(&self.spawner, program, input, remaining, &context.cancel).await.map_err(|cause| {
             PortError::transient(format!("cannot {doing}: Helm cannot be run ({cause})")).because(cause)
         })?;

@@ -94,7 +94,8 @@ pub(crate) async fn on_bench_with(kubeconfig: PathBuf, chart: Chart, helm: Helm,
 
 /// A context with the deadline that the reconciler would give.
 pub(crate) fn context(kind: ActionKind) -> ActionContext {
-    ActionContext { id: Uuid::new_v4(), epoch: 1, deadline: kind.hard_deadline(), cancel: CancellationToken::new() }
+    let (id, deadline) = (Uuid::new_v4(), kind.hard_deadline());
+    ActionContext { id, epoch: 1, deadline, start_within: deadline, cancel: CancellationToken::new() }
 }
 
 impl Bench {

@@ -11,11 +11,13 @@ use jiff::Timestamp;
 use tokio::sync::mpsc::unbounded_channel;
 
 use super::cluster::{Look, Namespace, seen_volume};
+use super::faults::{self, Fault};
 use super::helm;
 use super::oracle;
 use super::process::Process;
-use super::world::World;
+use super::world::{Weather, World};
 use crate::lifecycle::{Status, Store};
+use crate::planted::{Bug, planted};
 use crate::ports::{
     ActionContext, ActionInFlight, ActionKind, ChangeStream, Clock, ClusterIdentity, CredentialsSeen, Deployer,
     ErrorClass, Freshness, HealthProbe, NamespaceSeen, Observation, PortError, ReleaseSeen, StopOutcome, VolumeSeen,
@@ -69,14 +71,14 @@ impl Adapters {
             reached = self.reach() => reached?,
             () = tokio::time::sleep(context.deadline) => return Err(PortError::transient("no answer in time")),
         }
-        if take(&mut self.world.state().weather.api_errors_before) {
+        if self.strikes(Fault::ApiErrorBefore, |weather| &mut weather.api_errors_before) {
             return Err(PortError::transient("429 too many requests"));
         }
         let done = effect();
         let tag = self.process.number as u64;
         self.world.note("api", tag, || format!("{store}: {kind}: {}", outcome(&done)));
         self.world.changed(store);
-        let is_lost = take(&mut self.world.state().weather.api_errors_after);
+        let is_lost = self.strikes(Fault::ApiErrorAfter, |weather| &mut weather.api_errors_after);
         self.world.point(&self.process).await;
         if is_lost {
             return Err(PortError::transient("504 gateway timeout"));
@@ -84,8 +86,21 @@ impl Adapters {
         done.map(drop)
     }
 
+    /// Whether a fault that was waiting for its moment strikes now.
+    fn strikes(&self, fault: Fault, left: impl FnOnce(&mut Weather) -> &mut u32) -> bool {
+        let does = take(left(&mut self.world.state().weather));
+        if does {
+            faults::tell(&self.world, fault, "now");
+        }
+        does
+    }
+
     async fn helm(&self, store: &Store, kind: ActionKind, context: &ActionContext) -> Result<(), PortError> {
+        let called_at = self.world.elapsed();
         self.world.point(&self.process).await;
+        if self.world.elapsed().saturating_sub(called_at) >= context.start_within && !planted(Bug::LateStart) {
+            return Err(PortError::transient("it took too long to begin, and another may be at it"));
+        }
         let exited = helm::start(&self.world, &self.process, store, kind, context);
         helm::attend(&self.world, &self.process, exited, context).await
     }
@@ -146,10 +161,10 @@ fn make_namespace(world: &World, store: &StoreId) -> Result<(), PortError> {
 
 /// The namespace goes, and takes everything with it when nothing holds it up.
 pub(super) fn remove_namespace(world: &Arc<World>, store: &StoreId, uid: &str) -> Result<(), PortError> {
-    let goes_in = {
+    let (goes_in, is_held) = {
         let mut state = world.state();
-        let held = state.weather.finalizers.pop().unwrap_or_default();
-        let goes_in = state.dice.millis(200, 6_000) + held;
+        let held = state.weather.finalizers.pop();
+        let goes_in = state.dice.millis(200, 6_000) + held.unwrap_or_default();
         let Some(namespace) = state.cluster.namespaces.get_mut(store) else { return Ok(()) };
         if namespace.uid != uid {
             return Err(PortError::new(ErrorClass::Conflict, "the namespace has another UID"));
@@ -157,8 +172,11 @@ pub(super) fn remove_namespace(world: &Arc<World>, store: &StoreId, uid: &str) -
         if std::mem::replace(&mut namespace.is_going, true) {
             return Ok(());
         }
-        goes_in
+        (goes_in, held.is_some())
     };
+    if is_held {
+        faults::tell(world, Fault::Finalizer, "now");
+    }
     let (world, store) = (Arc::clone(world), store.clone());
     tokio::spawn(async move {
         tokio::time::sleep(goes_in).await;
@@ -172,11 +190,14 @@ pub(super) fn remove_namespace(world: &Arc<World>, store: &StoreId, uid: &str) -
 
 /// Volumes go after their claims, unless they are to be kept.
 async fn remove_volumes(world: &Arc<World>, store: &StoreId) {
-    let goes_in = {
+    let (goes_in, is_slow) = {
         let mut state = world.state();
-        let slow = state.weather.slow_volumes.pop().unwrap_or_default();
-        state.dice.millis(0, 3_000) + slow
+        let slow = state.weather.slow_volumes.pop();
+        (state.dice.millis(0, 3_000) + slow.unwrap_or_default(), slow.is_some())
     };
+    if is_slow {
+        faults::tell(world, Fault::SlowVolume, "now");
+    }
     tokio::time::sleep(goes_in).await;
     let kept = crate::lifecycle::VolumeFate::Retained;
     world.state().cluster.volumes.retain(|_, volume| volume.store != *store || volume.fate == kept);
@@ -190,7 +211,7 @@ impl Deployer for Adapters {
     }
 
     async fn ensure_namespace(&self, store: &Store, context: &ActionContext) -> Result<(), PortError> {
-        let is_late = take(&mut self.world.state().weather.late_creates);
+        let is_late = self.strikes(Fault::LateCreate, |weather| &mut weather.late_creates);
         let (world, id) = (Arc::clone(&self.world), store.id.clone());
         if is_late {
             tokio::spawn(async move {
@@ -243,6 +264,7 @@ impl Deployer for Adapters {
     }
 
     async fn delete_namespace(&self, store: &Store, uid: &str, context: &ActionContext) -> Result<(), PortError> {
+        oracle::judge_removal(&self.world, store, "delete the namespace");
         let remove = || remove_namespace(&self.world, &store.id, uid);
         self.change(&store.id, ActionKind::DeleteNamespace, context, remove).await
     }

@@ -188,6 +188,8 @@ fn mend(world: &Arc<World>, id: &StoreId) {
         let mut state = world.state();
         let cluster = &mut state.cluster;
         cluster.defects.remove(id);
+        state.oracle.mended(id);
+        let cluster = &mut state.cluster;
         let objects = cluster.namespaces.get_mut(id).and_then(|namespace| namespace.objects.as_mut());
         objects.map(|objects| {
             objects.at = now;
@@ -239,6 +241,7 @@ pub(super) async fn follow(world: Arc<World>) {
             }
             position = event.position;
         }
+        world.state().oracle.followed = position;
     }
 }
 

@@ -29,6 +29,8 @@ pub enum Fault {
     Drain,
     /// A process is stopped and continued after its lease.
     Freeze,
+    /// A process is stopped before or after one of its next calls takes effect.
+    FreezeAtCall,
     /// A process and its Helms are stopped and continued after its lease.
     FreezeWithHelm,
     /// A Helm is killed at work.
@@ -75,13 +77,14 @@ pub enum Fault {
 
 impl Fault {
     /// Every kind.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::Kill,
         Self::KillAtCall,
         Self::KillWithoutHelm,
         Self::KillAll,
         Self::Drain,
         Self::Freeze,
+        Self::FreezeAtCall,
         Self::FreezeWithHelm,
         Self::KillHelm,
         Self::HelmLies,
@@ -144,13 +147,14 @@ pub(super) fn plan(world: &World, within: Duration) -> Vec<(Duration, Fault)> {
     plan
 }
 
-/// Lets a fault strike now. One that finds nothing to strike is not counted.
+/// Lets a fault strike now, or when its moment comes: it is counted when it does something.
 pub(super) fn strike(world: &Arc<World>, fault: Fault) {
     let done = match fault {
         Fault::Kill
         | Fault::KillAtCall
         | Fault::KillWithoutHelm
         | Fault::Freeze
+        | Fault::FreezeAtCall
         | Fault::FreezeWithHelm
         | Fault::OtherCluster
         | Fault::ClockOff => strike_process(world, fault),
@@ -161,20 +165,19 @@ pub(super) fn strike(world: &Arc<World>, fault: Fault) {
                 let State { dice, replicas, .. } = &mut *state;
                 dice.below(replicas.len())
             };
-            replica::drain(world, place);
-            Some(format!("place {place}"))
+            replica::drain(world, place).then(|| format!("place {place}"))
         }
-        Fault::KillHelm | Fault::HelmLies | Fault::HelmGroans => Some(strike_helm(world, fault)),
+        Fault::KillHelm | Fault::HelmLies | Fault::HelmGroans => strike_helm(world, fault),
         Fault::WatchStalls | Fault::WatchGap | Fault::StaleList => strike_view(world, fault),
         Fault::PodFlaps | Fault::UpgradeByHand | Fault::NamespaceDeletedByHand => strike_store(world, fault),
-        _ => Some(strike_weather(world, fault)),
+        _ => strike_weather(world, fault),
     };
     if let Some(what) = done {
         tell(world, fault, &what);
     }
 }
 
-fn tell(world: &World, fault: Fault, what: &str) {
+pub(super) fn tell(world: &World, fault: Fault, what: &str) {
     world.state().counts.count(fault);
     world.note("FAULT", fault as u64, || format!("{fault:?}: {what}"));
 }
@@ -196,8 +199,9 @@ pub(super) fn strike_parent(world: &Arc<World>, number: usize, fault: Fault) {
         };
         if let Some(process) = process
             && !world.state().is_healing
+            && let Some(what) = hit(&world, process, fault)
         {
-            tell(&world, fault, &hit(&world, process, fault));
+            tell(&world, fault, &what);
         }
     });
 }
@@ -210,10 +214,10 @@ fn strike_process(world: &Arc<World>, fault: Fault) -> Option<String> {
         }
         return None;
     };
-    Some(hit(world, process, fault))
+    hit(world, process, fault)
 }
 
-fn hit(world: &Arc<World>, process: Arc<Process>, fault: Fault) -> String {
+fn hit(world: &Arc<World>, process: Arc<Process>, fault: Fault) -> Option<String> {
     let number = process.number;
     let what = format!("process {number}");
     match fault {
@@ -228,13 +232,29 @@ fn hit(world: &Arc<World>, process: Arc<Process>, fault: Fault) -> String {
             replica::set_clock(world, number, skew);
             replica::kill(world, number, "and its clock is set wrong");
         }
-        Fault::KillAtCall => {
+        Fault::KillAtCall | Fault::FreezeAtCall => {
             let points = world.state().dice.below(40);
-            process.light_fuse(u32::try_from(points).unwrap_or_default());
+            process.light_fuse(u32::try_from(points).unwrap_or_default(), fault);
+            return None;
         }
         _ => freeze(world, process, fault == Fault::FreezeWithHelm),
     }
-    what
+    Some(what)
+}
+
+/// A process's fuse has burnt down.
+pub(super) fn burn(world: &Arc<World>, number: usize, fault: Fault) {
+    let process = {
+        let state = world.state();
+        let of_this = state.replicas.iter().find(|replica| replica.process.number == number);
+        of_this.map(|replica| Arc::clone(&replica.process))
+    };
+    let Some(process) = process.filter(|process| process.is_running()) else { return };
+    tell(world, fault, &format!("process {number}"));
+    match fault {
+        Fault::FreezeAtCall => freeze(world, process, false),
+        _ => replica::kill(world, number, "at a call"),
+    }
 }
 
 /// A process whose Helm is at work.
@@ -290,7 +310,7 @@ fn set_frozen(world: &World, number: usize, is_frozen: bool) {
     state.helms.iter_mut().filter(|helm| helm.parent == number).for_each(|helm| helm.is_frozen = is_frozen);
 }
 
-fn strike_helm(world: &Arc<World>, fault: Fault) -> String {
+fn strike_helm(world: &Arc<World>, fault: Fault) -> Option<String> {
     let victim = {
         let mut state = world.state();
         match fault {
@@ -302,16 +322,12 @@ fn strike_helm(world: &Arc<World>, fault: Fault) -> String {
         let victim = state.helms.first().map(|helm| helm.id);
         victim.filter(|_| fault == Fault::KillHelm)
     };
-    match victim {
-        Some(id) => {
-            helm::kill(world, |helm| helm.id == id);
-            "the one that runs".to_owned()
-        }
-        None => "the next one".to_owned(),
-    }
+    let id = victim?;
+    helm::kill(world, |helm| helm.id == id);
+    Some("the one that runs".to_owned())
 }
 
-fn strike_weather(world: &World, fault: Fault) -> String {
+fn strike_weather(world: &World, fault: Fault) -> Option<String> {
     let now = world.elapsed();
     let mut state = world.state();
     let State { dice, weather, .. } = &mut *state;
@@ -332,7 +348,8 @@ fn strike_weather(world: &World, fault: Fault) -> String {
         Fault::Finalizer => weather.finalizers.push(how_long.min(Duration::from_mins(2))),
         _ => weather.slow_volumes.push(how_long.min(Duration::from_mins(2))),
     }
-    format!("for {} s, or the next one", how_long.as_secs())
+    let strikes_now = matches!(fault, Fault::ApiAway | Fault::ApiHangs | Fault::DatabaseAway);
+    strikes_now.then(|| format!("for {} s", how_long.as_secs()))
 }
 
 fn strike_view(world: &Arc<World>, fault: Fault) -> Option<String> {

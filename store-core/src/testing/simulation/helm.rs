@@ -8,8 +8,8 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::cluster::{MILESTONES, Namespace, Objects, Revision, RevisionStatus, Volume};
-use super::faults;
-use super::oracle::Invariant;
+use super::faults::{self, Fault};
+use super::oracle::{self, Invariant};
 use super::process::Process;
 use super::world::{State, World};
 use crate::lifecycle::{Store, VolumeFate};
@@ -54,6 +54,9 @@ pub(super) fn start(
     let (exit, exited) = oneshot::channel();
     let began = world.now();
     judge_start(world, store, kind, context, began);
+    if kind == ActionKind::Uninstall && world.memory.peek(&store.id).is_some_and(|store| store.ready_at.is_some()) {
+        oracle::judge_removal(world, store, "uninstall the release");
+    }
     let helm =
         Helm { id: context.id, store: store.id.clone(), kind, parent: process.number, is_frozen: false, began, exit };
     world
@@ -90,6 +93,11 @@ fn judge_start(world: &World, store: &Store, kind: ActionKind, context: &ActionC
         };
         state.helms.iter().find(alive).map(|helm| helm.kind)
     };
+    let epoch = world.state().oracle.epoch(&store.id);
+    if context.epoch < epoch {
+        let found = format!("a Helm begins to {kind} {} in epoch {}, which is {epoch} by now", store.id, context.epoch);
+        world.break_invariant(Invariant::I5, found);
+    }
     if let Some(other) = other {
         let found = format!("a Helm begins to {kind} {} while another one is there to {other}", store.id);
         world.break_invariant(Invariant::I6, found);
@@ -137,6 +145,7 @@ async fn step(world: &World, id: Uuid, least: u64, most: u64) -> Result<Result<(
         doomed
     };
     if kills {
+        faults::tell(world, Fault::KillHelm, "now");
         kill(world, |helm| helm.id == id);
     }
     loop {
@@ -256,6 +265,7 @@ fn conclude(world: &Arc<World>, store: &StoreId) -> End {
         (lies > 0, groans > 0)
     };
     if lies {
+        faults::tell(world, Fault::HelmLies, "now");
         return End::Exit(Ok(()));
     }
     let written = within(world, store, |namespace| {
@@ -267,6 +277,7 @@ fn conclude(world: &Arc<World>, store: &StoreId) -> End {
         Ok(())
     });
     if groans {
+        faults::tell(world, Fault::HelmGroans, "now");
         return End::Exit(Err(PortError::transient("context deadline exceeded")));
     }
     End::Exit(written)

@@ -17,6 +17,7 @@ mod dice;
 mod faults;
 mod helm;
 mod oracle;
+mod panics;
 mod process;
 mod replica;
 mod repository;
@@ -76,6 +77,7 @@ pub fn run(seed: u64, is_recorded: bool) -> Outcome {
         .start_paused(true)
         .build()
         .expect("a runtime for this thread");
+    panics::watch();
     let (world, outcome) = runtime.block_on(schedule(seed, is_recorded));
     // Tasks of processes that are dead are dropped before what could wake them.
     drop(runtime);
@@ -102,7 +104,7 @@ async fn schedule(seed: u64, is_recorded: bool) -> (Arc<World>, Outcome) {
     faults::stop(&world);
     replica::heal(&world);
     settle(&world, &clients).await;
-    let outcome = conclude(&world, seed);
+    let outcome = conclude(&world, &clients, seed);
     (world, outcome)
 }
 
@@ -142,7 +144,8 @@ async fn settle(world: &World, clients: &[JoinHandle<()>]) {
     while world.elapsed() < END && world.state().oracle.broken.is_none() {
         let stores = world.memory.peek_all();
         let is_settled = stores.iter().all(|store| store.is_settled() && !store.awaits_second_look());
-        if is_settled && clients.iter().all(JoinHandle::is_finished) && world.state().helms.is_empty() {
+        let is_quiet = clients.iter().all(JoinHandle::is_finished) && world.state().helms.is_empty();
+        if is_settled && is_quiet && has_followed(world) {
             break;
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -151,7 +154,24 @@ async fn settle(world: &World, clients: &[JoinHandle<()>]) {
     tokio::time::sleep(Duration::from_secs(5)).await;
 }
 
-fn conclude(world: &World, seed: u64) -> Outcome {
+/// Whether the follower has read everything that happened.
+fn has_followed(world: &World) -> bool {
+    let oracle = &world.state().oracle;
+    oracle.followed == oracle.judged
+}
+
+fn conclude(world: &World, clients: &[JoinHandle<()>], seed: u64) -> Outcome {
+    let waiting = clients.iter().filter(|client| !client.is_finished()).count();
+    if waiting > 0 {
+        world.break_invariant(Invariant::Liveness, format!("{waiting} clients never got what they asked for"));
+    }
+    if !has_followed(world) {
+        world.break_invariant(Invariant::I8, "a follower never got the last events".to_owned());
+    }
+    let panics = panics::count();
+    if panics > 0 {
+        world.break_invariant(Invariant::Liveness, format!("{panics} panics; standard error has them"));
+    }
     if world.state().oracle.broken.is_none() {
         oracle::judge_end(world);
     }

@@ -20,7 +20,7 @@ const SLACK_SECONDS: u64 = 300;
 /// What must always hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Invariant {
-    /// One namespace for each live store, one live store for each name.
+    /// One namespace for each live store, kept as long as it is wanted, and one live store for each name.
     I1,
     /// DELETED means that nothing is left.
     I2,
@@ -52,7 +52,9 @@ pub(super) struct Oracle {
     /// The first invariant that did not hold, and what was found.
     pub(super) broken: Option<(Invariant, String)>,
     epochs: BTreeMap<StoreId, u64>,
-    judged: Position,
+    pub(super) judged: Position,
+    /// How far the follower has read.
+    pub(super) followed: Position,
     told: BTreeMap<StoreId, Status>,
     flaws: BTreeMap<StoreId, Defect>,
     meddled: BTreeSet<StoreId>,
@@ -69,6 +71,11 @@ impl Oracle {
         self.flaws.insert(store.clone(), defect);
     }
 
+    /// Its defect is mended: it has no reason to fail any more.
+    pub(super) fn mended(&mut self, store: &StoreId) {
+        self.flaws.remove(store);
+    }
+
     /// Somebody changed its release by hand: it may stay as they left it.
     pub(super) fn meddled(&mut self, store: &StoreId) {
         self.meddled.insert(store.clone());
@@ -78,6 +85,11 @@ impl Oracle {
     pub(super) fn robbed(&mut self, store: &StoreId) {
         self.meddled(store);
         self.robbed.insert(store.clone());
+    }
+
+    /// The epoch of the last claim.
+    pub(super) fn epoch(&self, store: &StoreId) -> u64 {
+        self.epochs.get(store).copied().unwrap_or_default()
     }
 
     fn may_fail_for(&self, store: &StoreId, code: FailureCode) -> bool {
@@ -101,7 +113,7 @@ pub(super) fn claimed(world: &World, claim: &Claim) {
 
 /// A write under a claim was accepted.
 pub(super) fn accepted(world: &World, claim: &Claim, generation: u64) {
-    let epoch = world.state().oracle.epochs.get(&claim.store).copied().unwrap_or_default();
+    let epoch = world.state().oracle.epoch(&claim.store);
     if claim.epoch != epoch {
         let found = format!("{}: a write of epoch {} was accepted in epoch {epoch}", claim.store, claim.epoch);
         world.break_invariant(Invariant::I5, found);
@@ -128,6 +140,15 @@ fn attempt(store: &Store) -> u32 {
         Progress::Provisioning(p) => p.attempt,
         Progress::Ready(ready) => ready.attempt,
         _ => store.intent.attempt,
+    }
+}
+
+/// A namespace is deleted only when its owner wants the store gone, and so is a release that was READY uninstalled.
+pub(super) fn judge_removal(world: &World, store: &Store, doing: &'static str) {
+    let wanted = world.memory.peek(&store.id).is_some_and(|store| store.intent.desired == Desired::Present);
+    if wanted {
+        let found = format!("{}: somebody is about to {doing}, although the store is wanted", store.id);
+        world.break_invariant(Invariant::I1, found);
     }
 }
 

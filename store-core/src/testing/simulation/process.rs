@@ -11,6 +11,8 @@ use std::sync::PoisonError;
 use jiff::SignedDuration;
 use tokio::sync::Notify;
 
+use super::faults::Fault;
+
 /// What a process is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Run {
@@ -33,8 +35,8 @@ pub(super) struct Process {
     run: Mutex<Run>,
     /// Those who wait at a point go on in the order in which they came, so that a schedule can be repeated.
     goes_on: Notify,
-    /// After how many more points it is killed.
-    fuse: Mutex<Option<u32>>,
+    /// After how many more points a fault strikes.
+    fuse: Mutex<Option<(u32, Fault)>>,
 }
 
 impl Process {
@@ -56,24 +58,21 @@ impl Process {
         self.goes_on.notify_waiters();
     }
 
-    /// Kills it at a later point.
-    pub(super) fn light_fuse(&self, points: u32) {
-        *self.fuse.lock().unwrap_or_else(PoisonError::into_inner) = Some(points);
+    /// Has a fault strike at a later point.
+    pub(super) fn light_fuse(&self, points: u32, fault: Fault) {
+        *self.fuse.lock().unwrap_or_else(PoisonError::into_inner) = Some((points, fault));
     }
 
-    /// Whether the fuse has burnt down at this point.
-    pub(super) fn burns_down(&self) -> bool {
+    /// The fault whose fuse has burnt down at this point.
+    pub(super) fn burns_down(&self) -> Option<Fault> {
         let mut fuse = self.fuse.lock().unwrap_or_else(PoisonError::into_inner);
-        match fuse.as_mut() {
-            None => false,
-            Some(0) => {
-                *fuse = None;
-                true
+        match fuse.take() {
+            Some((0, fault)) => Some(fault),
+            Some((left, fault)) => {
+                *fuse = Some((left - 1, fault));
+                None
             }
-            Some(left) => {
-                *left -= 1;
-                false
-            }
+            None => None,
         }
     }
 

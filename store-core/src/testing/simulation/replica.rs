@@ -176,16 +176,18 @@ pub(super) fn set_clock(world: &World, number: usize, skew: SignedDuration) {
 }
 
 /// Tells a process to end in an orderly way.
-pub(super) fn drain(world: &Arc<World>, place: usize) {
+///
+/// Whether there was one to tell.
+pub(super) fn drain(world: &Arc<World>, place: usize) -> bool {
     let (process, reconciler) = {
         let mut state = world.state();
         let replica = &mut state.replicas[place];
         if !replica.process.is_running() {
-            return;
+            return false;
         }
         (Arc::clone(&replica.process), replica.reconciler.take())
     };
-    let Some(reconciler) = reconciler else { return };
+    let Some(reconciler) = reconciler else { return false };
     world.note("drain", process.number as u64, || format!("process {} is told to end", process.number));
     let world = Arc::clone(world);
     tokio::spawn(async move {
@@ -193,6 +195,7 @@ pub(super) fn drain(world: &Arc<World>, place: usize) {
         process.gate().await;
         kill(&world, process.number, "after draining");
     });
+    true
 }
 
 /// Everybody runs again, and on the right cluster.

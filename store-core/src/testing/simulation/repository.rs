@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use futures::StreamExt;
 use jiff::Timestamp;
 
+use super::faults::{self, Fault};
 use super::oracle;
 use super::process::Process;
 use super::world::World;
@@ -42,6 +43,22 @@ impl Database {
 
     /// A write: it may take effect without the process ever learning of it.
     async fn write<T>(&self, write: impl Future<Output = Result<T, RepositoryError>>) -> Result<T, RepositoryError> {
+        self.write_down(write, true).await
+    }
+
+    /// A write that nobody would miss: a lease, or a claim of nothing.
+    async fn note_down<T>(
+        &self,
+        write: impl Future<Output = Result<T, RepositoryError>>,
+    ) -> Result<T, RepositoryError> {
+        self.write_down(write, false).await
+    }
+
+    async fn write_down<T>(
+        &self,
+        write: impl Future<Output = Result<T, RepositoryError>>,
+        is_news: bool,
+    ) -> Result<T, RepositoryError> {
         self.reach().await?;
         let (is_slow, delay) = {
             let mut state = self.world.state();
@@ -53,12 +70,18 @@ impl Database {
         }
         let written = write.await;
         oracle::judge_history(&self.world);
-        let is_unknown = written.is_ok() && {
+        let is_unknown = is_news && written.is_ok() && {
             let unknown = &mut self.world.state().weather.commits_unknown;
             let is_unknown = *unknown > 0;
             *unknown = unknown.saturating_sub(1);
             is_unknown
         };
+        if is_unknown {
+            faults::tell(&self.world, Fault::CommitUnknown, "now");
+        }
+        if is_slow {
+            tokio::time::sleep(delay).await;
+        }
         self.world.point(&self.process).await;
         if is_unknown { Err(away("the outcome of the commit is unknown")) } else { written }
     }
@@ -83,7 +106,7 @@ impl StoreRepository for Database {
     }
 
     async fn bind_cluster(&self, cluster_uid: &str) -> Result<Installation, RepositoryError> {
-        self.write(self.world.memory.bind_cluster(cluster_uid)).await
+        self.note_down(self.world.memory.bind_cluster(cluster_uid)).await
     }
 
     async fn create(&self, new: NewStore) -> Result<Created, RepositoryError> {
@@ -150,15 +173,15 @@ impl StoreRepository for Database {
             }
             Ok(claimed)
         };
-        self.write(claim).await
+        self.note_down(claim).await
     }
 
     async fn renew(&self, claim: &Claim, lease: Duration) -> Result<Renewal, RepositoryError> {
-        self.write(self.world.memory.renew(claim, lease)).await
+        self.note_down(self.world.memory.renew(claim, lease)).await
     }
 
     async fn admit(&self, claim: &Claim, admission: Admission) -> Result<bool, RepositoryError> {
-        self.write(self.world.memory.admit(claim, admission)).await
+        self.note_down(self.world.memory.admit(claim, admission)).await
     }
 
     async fn begin_action(
@@ -203,7 +226,7 @@ impl StoreRepository for Database {
     }
 
     async fn release(&self, claim: &Claim, generation: u64, wake_up: WakeUp) -> Result<(), RepositoryError> {
-        self.write(self.world.memory.release(claim, generation, wake_up)).await
+        self.note_down(self.world.memory.release(claim, generation, wake_up)).await
     }
 
     async fn next_due(&self) -> Result<Option<Duration>, RepositoryError> {

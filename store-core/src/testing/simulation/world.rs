@@ -161,8 +161,8 @@ impl World {
 
     /// Every port call comes here before and after its effect: a process that is frozen or dead goes no further.
     pub(super) async fn point(self: &Arc<Self>, process: &Process) {
-        if process.burns_down() {
-            super::replica::kill(self, process.number, "at a call");
+        if let Some(fault) = process.burns_down() {
+            super::faults::burn(self, process.number, fault);
         }
         process.gate().await;
     }
