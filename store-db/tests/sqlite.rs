@@ -13,10 +13,10 @@ use diesel::prelude::*;
 use pretty_assertions::assert_eq;
 use rstest::rstest;
 use store_core::ports::{
-    Admission, ClaimRequest, Claimable, Created, ErrorClass, ListQuery, NewStore, RepositoryError, StoreRepository,
-    WakeUp,
+    Admission, ClaimRequest, Claimable, Created, ErrorClass, IdempotencyKey, ListQuery, NewStore, RepositoryError,
+    StoreRepository, WakeUp,
 };
-use store_db::{DatabaseRepository, OpenError, OpenMode};
+use store_db::{DatabaseRepository, LockError, OpenError, OpenMode, ReconcilerLock};
 
 /// Does something to the file behind the repository's back.
 fn tamper(path: &Path, sql: &str) {
@@ -283,4 +283,62 @@ async fn a_database_that_others_keep_locked_is_unavailable() {
 fn assert_message(error: &OpenError, path: &Path, remedy: &str) {
     let message = error.to_string();
     assert!(message.contains(path.to_str().unwrap()) && message.contains(remedy), "{message}");
+}
+
+const MARK: &str = "UPDATE installation SET moved_to = 'postgres://me@db:5432/shops'";
+
+/// Whoever had the file open when everything was moved writes nothing into it, and works on nothing; both are possible
+/// again once the mark is taken back.
+#[tokio::test]
+async fn a_file_that_is_open_while_it_is_moved_takes_nothing_any_more() {
+    let (_directory, path) = place();
+    let repository = open(&path).await;
+    let store = repository.create(request(1)).await.unwrap().into_store();
+    let claim = claimed(&repository, &store.id).await.claim;
+    tamper(&path, MARK);
+    let refused = [
+        repository.create(request(2)).await.unwrap_err(),
+        repository.request_deletion(&store.id, None, store.created_at).await.unwrap_err(),
+        repository.release(&claim, 1, WakeUp::OnIntent).await.unwrap_err(),
+        repository.bind_cluster("cluster").await.unwrap_err(),
+    ];
+    for error in refused {
+        assert!(error.to_string().ends_with("this installation was moved to another database"), "{error:?}");
+    }
+    let locked = ReconcilerLock::try_acquire(&path).unwrap_err();
+    assert!(matches!(&locked, LockError::Moved { to, .. } if to == "postgres://me@db:5432/shops"), "{locked}");
+    assert_eq!(repository.get(&store.id).await.unwrap(), Some(store));
+
+    tamper(&path, "UPDATE installation SET moved_to = NULL");
+    repository.create(request(2)).await.unwrap();
+    assert!(ReconcilerLock::try_acquire(&path).unwrap().is_some());
+}
+
+#[derive(QueryableByName)]
+struct Statement {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    sql: String,
+}
+
+/// Every statement on every table, those to come included.
+#[tokio::test]
+async fn no_table_of_a_moved_file_can_be_changed() {
+    let (_directory, path) = place();
+    let key = IdempotencyKey { key: "key".to_owned(), fingerprint: "request".to_owned() };
+    open(&path).await.create(NewStore { idempotency: Some(key), ..request(1) }).await.unwrap();
+    tamper(&path, MARK);
+    let mut connection = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+    let tables = "WITH ours AS (
+            SELECT m.name AS t, c.name AS c FROM sqlite_schema m, pragma_table_info(m.name) c
+            WHERE m.type = 'table' AND c.cid = 0 AND m.name NOT GLOB 'sqlite_*' AND m.name NOT GLOB '__diesel_*'
+        )
+        SELECT 'DELETE FROM ' || t AS sql FROM ours UNION SELECT 'UPDATE ' || t || ' SET ' || c || ' = ' || c FROM ours
+        UNION SELECT 'INSERT INTO ' || t || ' SELECT * FROM ' || t FROM ours WHERE t <> 'installation'";
+    let statements: Vec<String> =
+        diesel::sql_query(tables).load::<Statement>(&mut connection).unwrap().into_iter().map(|row| row.sql).collect();
+    assert!(statements.len() >= 14, "{statements:?}");
+    for statement in statements {
+        let error = connection.batch_execute(&statement).unwrap_err().to_string();
+        assert_eq!(error, "this installation was moved to another database", "{statement}");
+    }
 }

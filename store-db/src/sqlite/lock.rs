@@ -9,7 +9,7 @@ use diesel::prelude::*;
 
 use super::connection::connect;
 use crate::backend::Conn;
-use crate::schema::stores;
+use crate::schema::{installation, stores};
 
 /// The right to reconcile the stores of a database file, until it is dropped or the process ends.
 #[derive(Debug)]
@@ -19,30 +19,55 @@ pub struct ReconcilerLock {
 
 /// Why a lock can be neither taken nor found to be held.
 #[derive(Debug, thiserror::Error)]
-#[error("the lock file {} cannot be used: {source}; give its owner the right to write it, or run as that owner", path.display())]
-pub struct LockError {
-    /// The lock file, beside the database.
-    pub path: PathBuf,
-    /// What the system said.
-    pub source: std::io::Error,
+#[non_exhaustive]
+pub enum LockError {
+    /// The lock file cannot be used.
+    #[error(
+        "the lock file {} cannot be used: {source}; give its owner the right to write it, or run as that owner",
+        path.display()
+    )]
+    Unusable {
+        /// The lock file, beside the database.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Everything in the database was moved elsewhere, so there is nothing to reconcile here.
+    #[error("the database {} was moved to {to}: name that one in DATABASE_URL", path.display())]
+    Moved {
+        /// The database.
+        path: PathBuf,
+        /// The database that has everything now, without password.
+        to: String,
+    },
 }
 
 impl ReconcilerLock {
     /// Takes the lock of a database file. `None`: another process holds it, or this one does already. What its last
     /// holder had claimed is free at once: nobody has to wait until those leases run out.
     pub fn try_acquire(database: &Path) -> Result<Option<Self>, LockError> {
+        let Some(lock) = Self::try_acquire_to_move(database)? else { return Ok(None) };
+        if database.exists() {
+            match take_over(database) {
+                Ok(None) => {}
+                Ok(Some(to)) => return Err(LockError::Moved { path: database.to_owned(), to }),
+                Err(error) => {
+                    tracing::warn!(%error, "the claims of an earlier process stay until their leases run out");
+                }
+            }
+        }
+        Ok(Some(lock))
+    }
+
+    /// The same, for moving what is in the file: nothing in it is changed, and it may have been moved before.
+    pub(crate) fn try_acquire_to_move(database: &Path) -> Result<Option<Self>, LockError> {
         let path = lock_path(database);
-        let failed = |source| LockError { path: path.clone(), source };
+        let failed = |source| LockError::Unusable { path: path.clone(), source };
         let mut file = open_or_create(&path).map_err(failed)?;
         if !lock(&file).map_err(failed)? {
             return Ok(None);
         }
         record_holder(&mut file).map_err(failed)?;
-        if database.exists()
-            && let Err(error) = free_claims(database)
-        {
-            tracing::warn!(%error, "the claims of an earlier process stay until their leases run out");
-        }
         // The file stays when the lock goes: removing it would let two processes lock two files of one name.
         Ok(Some(Self { _file: file }))
     }
@@ -60,14 +85,21 @@ impl ReconcilerLock {
     }
 }
 
+/// Frees all claims, unless everything was moved; then the answer is where to.
+///
 /// Only the holder of the lock claims, so every claim that there is belongs to one that is gone. Its epoch stays: should
 /// anything of it still be under way, its writes are refused, and what it left running is ended by the next claim.
-fn free_claims(database: &Path) -> Result<(), Box<dyn std::error::Error>> {
+fn take_over(database: &Path) -> Result<Option<String>, Box<dyn std::error::Error>> {
     let mut connection = connect(database)?;
+    // Whoever moves holds this lock meanwhile, so the answer stays what it is.
+    let moved_to = installation::table.select(installation::moved_to).first::<Option<String>>(&mut connection);
+    if let Some(to) = moved_to.optional()?.flatten() {
+        return Ok(Some(to));
+    }
     let now = Conn::sqlite(&mut connection).now()?;
     let free = (stores::claim_owner.eq(None::<String>), stores::lease_until.eq(None::<i64>), stores::due_at.eq(now));
     diesel::update(stores::table.filter(stores::claim_owner.is_not_null())).set(free).execute(&mut connection)?;
-    Ok(())
+    Ok(None)
 }
 
 /// `<database>.reconciler.lock`, the same for every path that leads to the file.

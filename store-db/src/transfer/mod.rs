@@ -52,7 +52,7 @@ impl<S: FnMut(String)> Transfer<'_, S> {
         if !self.from.exists() {
             return Err(TransferError::Missing { from: self.from.to_owned() });
         }
-        let Some(_lock) = ReconcilerLock::try_acquire(self.from)? else {
+        let Some(_lock) = ReconcilerLock::try_acquire_to_move(self.from)? else {
             return Err(TransferError::InUse { from: self.from.to_owned(), holder: ReconcilerLock::holder(self.from) });
         };
         let mut source = sqlite::connect(self.from).map_err(|error| self.unreadable(&error))?;

@@ -133,8 +133,10 @@ async fn serve(configuration: Configuration) -> Result<(), Failure> {
     let start = platform.start(Scope::All).map_err(|error| Failure::error(&error))?;
     let (role, roles) = watch::channel(Role::Working);
     let router = router(&configuration, &listener, &platform, roles, stop.clone())?;
-    tokio::join!(server::serve(listener, router, stop.clone()), work(&platform, start, &role, &stop));
+    let ((), worked) =
+        tokio::join!(server::serve(listener, router, stop.clone()), work(&platform, start, &role, &stop));
     platform.close().await;
+    worked.map_err(|error| Failure::error(&error))?;
     tracing::info!("ended");
     Ok(())
 }
@@ -155,9 +157,14 @@ fn router(
     Ok(App::new(platform.service().clone(), roles, stop).into_router(hosts))
 }
 
-/// Works on the stores, or waits until it can, until `stop`; then drains.
-async fn work(platform: &Platform, first: Start, role: &watch::Sender<Role>, stop: &CancellationToken) {
-    let mut start = Ok(first);
+/// Works on the stores, or waits until it can, until `stop`; then drains. Where it never can, it stops everything.
+async fn work(
+    platform: &Platform,
+    first: Start,
+    role: &watch::Sender<Role>,
+    stop: &CancellationToken,
+) -> Result<(), LockError> {
+    let mut start: Result<Start, LockError> = Ok(first);
     // While another process works, this one still sees the cluster, so that both tell the same of a store.
     let mut watching = None;
     loop {
@@ -167,19 +174,24 @@ async fn work(platform: &Platform, first: Start, role: &watch::Sender<Role>, sto
                 role.send_replace(Role::Working);
                 tracing::info!("this process works on the stores of the database");
                 stop.cancelled().await;
-                return drain(work).await;
+                drain(work).await;
+                return Ok(());
             }
             Ok(Start::Standby { holder }) => {
                 watching.get_or_insert_with(|| platform.service().start(Scope::Nothing));
                 stand_by(role, holder);
             }
+            Err(moved @ LockError::Moved { .. }) => {
+                stop.cancel();
+                return Err(moved);
+            }
             Err(error) => tracing::warn!(error = &error as &dyn Error, "cannot see who works on the stores"),
         }
         tokio::select! {
-            () = stop.cancelled() => return,
+            () = stop.cancelled() => return Ok(()),
             () = tokio::time::sleep(TAKE_OVER_EVERY) => {}
         }
-        start = platform.start(Scope::All) as Result<Start, LockError>;
+        start = platform.start(Scope::All);
     }
 }
 

@@ -77,6 +77,25 @@ fn a_file_that_is_served_is_not_moved() {
     assert!(said(&refused).contains("works on the stores of"), "{}", said(&refused));
 }
 
+/// It had the file open before, and would work on it as soon as its lock is free.
+#[test]
+#[ignore = "needs PostgreSQL: cargo xtask test --only database"]
+fn a_standby_ends_when_its_file_was_moved() {
+    let (installation, postgres) = (Installation::new(), Postgres::start().expect("a server"));
+    let mut working = installation.serve(|command| _ = command.env("DATABASE_URL", FILE));
+    let mut standby = installation.serve(|command| _ = command.env("DATABASE_URL", FILE));
+    standby.wait_for("this one takes over when it ends");
+    // It sees the free lock only after the move.
+    standby.signal(Signal::STOP);
+    working.signal(Signal::TERM);
+    assert_eq!(working.ended(), Some(0));
+    let moved = installation.run(|command| migrate(command, &postgres));
+    assert_eq!(moved.status.code(), Some(0), "{}", said(&moved));
+    standby.signal(Signal::CONT);
+    assert_eq!(standby.ended(), Some(1));
+    wait(|| standby.log().contains("was moved to postgres://postgres@127.0.0.1"));
+}
+
 /// Killed between the tables, a move leaves an empty database and a file that can be served.
 #[test]
 #[ignore = "needs PostgreSQL: cargo xtask test --only database"]

@@ -1,0 +1,14 @@
+DROP TRIGGER stores_moved_insert;
+DROP TRIGGER stores_moved_update;
+DROP TRIGGER stores_moved_delete;
+DROP TRIGGER sealed_passwords_moved_insert;
+DROP TRIGGER sealed_passwords_moved_update;
+DROP TRIGGER sealed_passwords_moved_delete;
+DROP TRIGGER events_moved_insert;
+DROP TRIGGER events_moved_update;
+DROP TRIGGER events_moved_delete;
+DROP TRIGGER idempotency_keys_moved_insert;
+DROP TRIGGER idempotency_keys_moved_update;
+DROP TRIGGER idempotency_keys_moved_delete;
+DROP TRIGGER installation_moved_update;
+DROP TRIGGER installation_moved_delete;
