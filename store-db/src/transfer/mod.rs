@@ -115,8 +115,9 @@ impl<S: FnMut(String)> Transfer<'_, S> {
         id: &str,
         error: TransferError,
     ) -> Result<(), TransferError> {
-        let arrived = place.connect().map_err(TransferError::from).and_then(|mut live| Ok(arrived(live.for_long())?));
-        match arrived {
+        let settled =
+            place.connect().map_err(TransferError::from).and_then(|mut live| Ok(arrived_at_last(live.for_long())?));
+        match settled {
             Ok(Some(there)) if there == id => Ok(()),
             Ok(_) => {
                 diesel::update(installation::table).set(installation::moved_to.eq(None::<String>)).execute(source)?;
@@ -146,6 +147,16 @@ fn arrived(target: &mut PostgresConnection) -> QueryResult<Option<String>> {
         return Ok(None);
     }
     installation::table.select(installation::id).first(target).optional()
+}
+
+/// The installation that is there once the server is done with every move. It may not have noticed that a connection was
+/// lost, and still be committing what came through it; whoever is not done in time is an error.
+fn arrived_at_last(target: &mut PostgresConnection) -> QueryResult<Option<String>> {
+    target.batch_execute(LIMITS)?;
+    target.transaction(|target| {
+        postgres::turns::take(target, postgres::turns::Turn::Migration)?;
+        arrived(target)
+    })
 }
 
 fn demand_same(copied: &[Copied]) -> Result<(), TransferError> {

@@ -42,6 +42,12 @@ impl Database {
         format!("{server}/{}", self.name)
     }
 
+    pub(crate) fn port(&self) -> u16 {
+        let (_, address) = self.server.rsplit_once(':').expect("it names a port");
+        let (port, _) = address.split_once('/').expect("it names a database");
+        port.parse().expect("a number")
+    }
+
     pub(crate) fn url(&self) -> PostgresUrl {
         postgres_url(&self.url_text())
     }

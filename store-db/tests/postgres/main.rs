@@ -8,6 +8,7 @@ mod common;
 
 mod contract;
 mod database;
+mod line;
 mod notices;
 mod opening;
 mod outages;

@@ -58,8 +58,9 @@ async fn a_killed_migration_is_done_again() {
     let waiting =
         "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%CREATE TABLE%'";
     until(|| async { ask(&database, waiting).then_some(()) }).await;
-    let kill =
-        "SELECT bool_and(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'store-platform'";
+    // Of this database only: other tests have theirs on the same server.
+    let kill = "SELECT bool_and(pg_terminate_backend(pid)) FROM pg_stat_activity
+        WHERE application_name = 'store-platform' AND datname = current_database()";
     assert!(ask(&database, kill));
     let Err(error) = opening.await.unwrap() else { panic!("it was killed") };
     assert!(error.to_string().contains("cannot be used"), "{error}");
@@ -72,7 +73,10 @@ async fn a_killed_migration_is_done_again() {
 }
 
 /// Opens a transaction that does this, and undoes it when the second answer is dropped.
-fn hold(database: &Database, sql: &'static str) -> (std::thread::JoinHandle<()>, std::sync::mpsc::Sender<()>) {
+pub(crate) fn hold(
+    database: &Database,
+    sql: &'static str,
+) -> (std::thread::JoinHandle<()>, std::sync::mpsc::Sender<()>) {
     let url = database.url_text();
     let (begun, has_begun) = std::sync::mpsc::channel::<()>();
     let (wait, until_dropped) = std::sync::mpsc::channel::<()>();
@@ -87,7 +91,8 @@ fn hold(database: &Database, sql: &'static str) -> (std::thread::JoinHandle<()>,
     (thread, wait)
 }
 
-fn ask(database: &Database, sql: &'static str) -> bool {
+pub(crate) fn ask(database: &Database, sql: impl Into<String>) -> bool {
+    let sql = sql.into();
     #[derive(QueryableByName)]
     struct Answer {
         #[diesel(sql_type = Bool)]

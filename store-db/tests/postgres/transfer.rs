@@ -16,7 +16,9 @@ use store_core::store::Engine;
 use store_db::{DatabaseRepository, OpenError, OpenMode, ReconcilerLock, TransferError};
 
 use crate::common::{claimed, open, place, request};
-use crate::database::Database;
+use crate::database::{Database, postgres_url, until};
+use crate::line::Line;
+use crate::opening::{ask, hold};
 
 const COUNT: u32 = 1203;
 
@@ -153,7 +155,10 @@ async fn what_cannot_be_moved_stays_where_it_is() {
     tamper(&path, "DELETE FROM __diesel_schema_migrations WHERE version > '20260102'");
     let older = moved(&path, &database).await.unwrap_err();
     assert!(matches!(older, TransferError::OtherVersion { .. }), "{older}");
-    tamper(&path, "INSERT INTO __diesel_schema_migrations (version) VALUES ('20261123000000'), ('20991231000000')");
+    tamper(
+        &path,
+        "INSERT INTO __diesel_schema_migrations (version) VALUES ('20261123000000'), ('20261123000001'), ('20991231000000')",
+    );
     let newer = moved(&path, &database).await.unwrap_err();
     assert!(matches!(newer, TransferError::OtherVersion { .. }), "{newer}");
     tamper(&path, "DELETE FROM __diesel_schema_migrations WHERE version = '20991231000000'");
@@ -169,6 +174,55 @@ async fn what_cannot_be_moved_stays_where_it_is() {
     open(&path).await.close().await;
     let Err(error) = database.try_open(OpenMode::Existing).await else { panic!("nothing came") };
     assert!(error.to_string().contains("there is nothing yet"), "{error}");
+}
+
+/// The line is cut while the server commits: it does not notice and goes on, and the move waits for how that ends.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: cargo xtask test --only database"]
+async fn a_commit_whose_answer_is_lost_is_waited_for() {
+    let (_directory, path) = place();
+    open(&path).await.close().await;
+    let database = Database::new();
+    database.tamper(SLOW_COMMIT);
+    let (kept, let_go) = hold(&database, "SELECT pg_advisory_xact_lock(0, 42)");
+    let line = Line::to(database.port()).await;
+    let to = postgres_url(&database.url_text().replace(&format!(":{}/", database.port()), &format!(":{}/", line.port)));
+    let moving = tokio::spawn({
+        let path = path.clone();
+        async move { store_db::transfer(&path, &to, |_| ()).await }
+    });
+    until(|| async { (moving.is_finished() || waits_for(&database, 42)).then_some(()) }).await;
+    assert!(!moving.is_finished(), "it should wait for us: {:?}", moving.await);
+    line.cut();
+    until(|| async { (moving.is_finished() || waits_for(&database, 1)).then_some(()) }).await;
+    drop(let_go);
+    kept.join().unwrap();
+    moving.await.unwrap().unwrap();
+    database.open().await.installation().await.unwrap();
+    let Err(error) = DatabaseRepository::open_sqlite(&path, OpenMode::Existing).await else { panic!("it was moved") };
+    assert!(matches!(&error, OpenError::Moved { .. }), "{error}");
+}
+
+/// Whoever commits the first row of the installation waits for a lock that somebody else keeps.
+const SLOW_COMMIT: &str = "
+    CREATE FUNCTION stop_here() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN PERFORM pg_advisory_xact_lock(0, 42); RETURN NEW; END $$;
+    CREATE FUNCTION watch() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF to_regclass('public.installation') IS NOT NULL
+            AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgname = 'stop_here') THEN
+            CREATE CONSTRAINT TRIGGER stop_here AFTER INSERT ON installation DEFERRABLE INITIALLY DEFERRED
+                FOR EACH ROW EXECUTE FUNCTION stop_here();
+        END IF;
+    END $$;
+    CREATE EVENT TRIGGER watch ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION watch();";
+
+/// Whether somebody waits for the lock of this number.
+fn waits_for(database: &Database, lock: u32) -> bool {
+    let waiting = "SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND objid = ";
+    ask(
+        database,
+        format!("{waiting}{lock} AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"),
+    )
 }
 
 /// A store that this program cannot read arrives as it is.
