@@ -92,12 +92,12 @@ pub(crate) fn hold(
 }
 
 pub(crate) fn ask(database: &Database, sql: impl Into<String>) -> bool {
-    let sql = sql.into();
     #[derive(QueryableByName)]
     struct Answer {
         #[diesel(sql_type = Bool)]
         answer: bool,
     }
+    let sql = sql.into();
     database.with(move |connection| {
         let rows: Vec<Answer> = diesel::sql_query(format!("SELECT ({sql}) AS answer")).load(connection).unwrap();
         rows[0].answer
