@@ -325,7 +325,10 @@ struct Statement {
 async fn no_table_of_a_moved_file_can_be_changed() {
     let (_directory, path) = place();
     let key = IdempotencyKey { key: "key".to_owned(), fingerprint: "request".to_owned() };
-    open(&path).await.create(NewStore { idempotency: Some(key), ..request(1) }).await.unwrap();
+    let repository = open(&path).await;
+    repository.create(NewStore { idempotency: Some(key), ..request(1) }).await.unwrap();
+    // What it does as its last thing locks the file.
+    repository.close().await;
     tamper(&path, MARK);
     let mut connection = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
     let tables = "WITH ours AS (
