@@ -95,8 +95,12 @@ impl Turn<'_> {
         {
             return Ok(Next::Sleep(wake_up));
         }
-        // Somebody else settled it just before. A tombstone's second look must not come early.
-        if self.why.is_woken && self.store.is_settled() && !planted(Bug::SecondLookAtOnce) {
+        let early = self.until_second_look();
+        if !early.is_zero() && !planted(Bug::SecondLookAtOnce) {
+            return Ok(Next::Sleep(WakeUp::After(early)));
+        }
+        // Somebody else settled it just before.
+        if self.why.is_woken && self.store.is_settled() {
             return Ok(Next::Sleep(self.rest()));
         }
         for _ in 0..STEPS_MAX {
@@ -179,7 +183,7 @@ impl Turn<'_> {
         if !is_building {
             return Ok(None);
         }
-        let now = self.core.clock.now();
+        let now = self.shared_now();
         let mut gates = self.store.gates.clone();
         let events: Vec<EventDraft> = gates
             .advance(gates_met(&self.store, seen), now)
@@ -218,7 +222,7 @@ impl Turn<'_> {
     }
 
     async fn admit(&mut self) -> Result<Next, RepositoryError> {
-        let now = self.core.clock.now();
+        let now = self.shared_now();
         let in_order = Admission::InOrder { places: self.core.settings.max_in_progress };
         let admission = if self.why.is_alone { Admission::OutOfTurn } else { in_order };
         if !self.core.repository.admit(&self.claim, admission).await? {
@@ -235,6 +239,18 @@ impl Turn<'_> {
         let mut update = self.update(vec![started]);
         update.gates.advance(1, now);
         self.record(update).await
+    }
+
+    /// How much too early it is for a tombstone's second look: something woke it, or whoever wrote it died before it
+    /// said when to look again.
+    fn until_second_look(&self) -> Duration {
+        match &self.store.progress {
+            Progress::Deleted(deleted) if !deleted.looked_again => {
+                let age = Duration::try_from(self.shared_now().duration_since(deleted.at)).unwrap_or_default();
+                SECOND_LOOK_AFTER.saturating_sub(age)
+            }
+            _ => Duration::ZERO,
+        }
     }
 
     fn rest(&self) -> WakeUp {
@@ -271,7 +287,7 @@ impl Turn<'_> {
     }
 
     fn transition(&self, change: Change) -> Result<ProgressUpdate, InvalidTransition> {
-        let now = self.core.clock.now();
+        let now = self.shared_now();
         let before = self.store.progress.clone();
         let mut update = self.update(Vec::new());
         let (progress, event) = match change {
@@ -338,7 +354,7 @@ impl Turn<'_> {
             details: std::collections::BTreeMap::new(),
             erase_password: self.has_secret && !planted(Bug::PasswordKept),
             events,
-            at: self.core.clock.now(),
+            at: self.shared_now(),
         }
     }
 
