@@ -278,6 +278,22 @@ async fn time_in_which_the_cluster_is_away_is_not_counted_while_helm_waits_for_i
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_looked_wrong_before_the_cluster_was_away_has_its_whole_grace_after() {
+    let world = World::new();
+    let _reconciler = world.start();
+    let store = world.create("demo").await;
+    world.cluster.set_image_broken(&id(&store.id), true);
+    world.until_that(&store.id, |store| store.step == Some(Gate::Setup)).await;
+    world.cluster.set_reachable(false);
+    world.clock.sleep(Duration::from_mins(2)).await;
+    world.cluster.set_reachable(true);
+    world.clock.sleep(Duration::from_secs(10)).await;
+    world.cluster.set_image_broken(&id(&store.id), false);
+    let ready = world.until_that(&store.id, |store| store.status != Status::Provisioning).await;
+    assert_eq!(ready.status, Status::Ready, "{:?}", ready.failure_reason);
+}
+
+#[tokio::test(start_paused = true)]
 async fn time_in_which_the_cluster_is_away_is_not_counted_and_no_store_fails_for_it() {
     let world = World::with(|settings| settings.timeout = Duration::from_mins(1));
     let _reconciler = world.start();

@@ -63,7 +63,13 @@ impl Turn<'_> {
         self.core.settings.poll_interval * 2 + pause
     }
 
+    /// Decides; what looks wrong has to be seen for as long as its kind asks since the cluster came into sight.
     fn decide(&self, seen: &Observation) -> Action {
+        let mut seen = seen.clone();
+        let in_sight_since = self.core.in_sight_since();
+        for suspicion in &mut seen.suspicions {
+            suspicion.since = suspicion.since.max(in_sight_since);
+        }
         let last_error = self.core.last_error(&self.store.id);
         let limits = Limits {
             now: self.core.clock.now(),
@@ -71,7 +77,7 @@ impl Turn<'_> {
             poll_interval: self.core.settings.poll_interval,
             last_error: last_error.as_ref().map(|last| &*last.error),
         };
-        decide(&self.store, seen, &limits)
+        decide(&self.store, &seen, &limits)
     }
 
     /// Reads the cluster, while the lease is kept and within a deadline. Dropping a read leaves nothing behind.

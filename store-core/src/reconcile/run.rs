@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use futures::stream::{self, BoxStream};
 use futures::{FutureExt, StreamExt};
+use jiff::Timestamp;
 use tokio::sync::{Notify, OnceCell, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -74,6 +75,8 @@ struct Board {
     /// A store gave up its place among those that are being brought up.
     is_place_free: bool,
     last_errors: BTreeMap<StoreId, LastError>,
+    /// Since when the cluster has been in sight, if it is.
+    in_sight_since: Option<Timestamp>,
     /// Why stores cannot be looked at, although the cluster can.
     blind: BTreeMap<StoreId, String>,
 }
@@ -190,6 +193,18 @@ impl Core {
     /// Why a store cannot be looked at, although the cluster as a whole can.
     pub(crate) fn blind(&self, store: &StoreId) -> Option<String> {
         self.board().blind.get(store).cloned()
+    }
+
+    /// Notes whether the cluster is in sight.
+    fn note_sight(&self, is_open: bool) {
+        let now = self.clock.now();
+        let since = &mut self.board().in_sight_since;
+        *since = is_open.then(|| since.unwrap_or(now));
+    }
+
+    /// Since when the cluster has been in sight: what was seen before says nothing of how long it lasted.
+    pub(super) fn in_sight_since(&self) -> Timestamp {
+        self.board().in_sight_since.unwrap_or_else(|| self.clock.now())
     }
 
     /// A store that was being brought up is so no more: those who wait may have its place.
@@ -310,7 +325,9 @@ impl Claims {
         let mut changes = self.changes();
         let mut cluster = self.core.cluster.subscribe();
         loop {
-            let nap = if cluster.borrow_and_update().is_open() {
+            let is_open = cluster.borrow_and_update().is_open();
+            self.core.note_sight(is_open);
+            let nap = if is_open {
                 self.claim_and_nap().await
             } else {
                 // Moving stores are found again by their due time.
