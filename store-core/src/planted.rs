@@ -1,10 +1,13 @@
 //! Bugs that can be planted into this crate's own paths, so that the simulation can be shown to find them.
 //!
-//! Without the feature `planted-bugs` nothing of this is compiled in: [`planted`] is a constant `false`. With it, a build
-//! without debug assertions is refused, so no release build can have one.
+//! Without the feature `planted-bugs` the question whether a bug is planted is a constant `false`, and the compiler drops
+//! what hangs on it. With it, a build without debug assertions is refused, so no release build can have one.
 
 #[cfg(all(feature = "planted-bugs", not(debug_assertions)))]
 compile_error!("planted-bugs is for the simulation alone and never for a release build");
+
+use crate::ports::PortError;
+use crate::store::StoreCredentials;
 
 /// A bug that somebody could have made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -88,6 +91,23 @@ pub(crate) fn planted(bug: Bug) -> bool {
 #[cfg(not(feature = "planted-bugs"))]
 pub(crate) const fn planted(_: Bug) -> bool {
     false
+}
+
+/// An error as it is told: with the password, if that bug is planted. Not even the code for it is there otherwise.
+#[cfg(feature = "planted-bugs")]
+pub(crate) fn in_words(error: PortError, credentials: &StoreCredentials) -> PortError {
+    use secrecy::ExposeSecret as _;
+    if !planted(Bug::PasswordInEvent) {
+        return error;
+    }
+    let password = credentials.entries().get("admin-password").map(|password| password.expose_secret().to_owned());
+    PortError::new(error.class(), format!("{error}: {}", password.unwrap_or_default()))
+}
+
+/// An error as it is told: as it is.
+#[cfg(not(feature = "planted-bugs"))]
+pub(crate) fn in_words(error: PortError, _: &StoreCredentials) -> PortError {
+    error
 }
 
 #[cfg(feature = "planted-bugs")]

@@ -24,6 +24,7 @@ async fn a_database_that_restarts_in_the_middle_loses_nothing_on_one_database() 
     several.database.kill().expect("it can be killed");
     let (status, refused) = other.api().call(Method::GET, "/stores", None).await;
     assert_eq!(status, 503, "{refused:#}");
+    // It is away for longer than one try to reach it.
     tokio::time::sleep(Duration::from_secs(3)).await;
     several.database.resume().expect("it starts again");
     for id in &ids {

@@ -3,14 +3,14 @@
 
 use std::time::Duration;
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::attend::{Next, Turn};
 use super::decide::Step;
 use crate::lifecycle::{EventKind, Failure, FailureCode, Progress};
-use crate::planted::{Bug, planted};
+use crate::planted::{self, Bug, planted};
 use crate::ports::{
     ActionContext, ActionInFlight, ActionKind, ErrorClass, EventDraft, PortError, Renewal, RepositoryError, WakeUp,
 };
@@ -156,7 +156,7 @@ async fn perform(
         (Step::EnsureNamespace, _) => deployer.ensure_namespace(store, context).await,
         (Step::EnsureCredentials, Some(credentials)) => {
             let made = deployer.ensure_credentials(store, credentials, context).await;
-            made.map_err(|error| if planted(Bug::PasswordInEvent) { telling(&error, credentials) } else { error })
+            made.map_err(|error| planted::in_words(error, credentials))
         }
         (Step::EnsureCredentials, None) => Err(PortError::permanent("there are no credentials to store")),
         (Step::Install, _) => deployer.install(store, context).await,
@@ -224,12 +224,6 @@ fn collect(turn: &Turn<'_>, password: &AdminPassword) -> StoreCredentials {
         .iter()
         .map(|key| ((*key).to_owned(), SecretString::from(turn.core.entropy.alphanumeric(SECRET_LENGTH))));
     StoreCredentials::new(admin.into_iter().chain(generated))
-}
-
-/// The error with what must never be told; only for a planted bug.
-fn telling(error: &PortError, credentials: &StoreCredentials) -> PortError {
-    let password = credentials.entries().get("admin-password").map(ExposeSecret::expose_secret);
-    PortError::new(error.class(), format!("{error}: {}", password.unwrap_or_default()))
 }
 
 fn lost(why: &str) -> Failure {
