@@ -184,10 +184,10 @@ fn unpack(record: &str) -> Vec<u8> {
     output.stdout
 }
 
-/// Command lines of Helm processes that work on this release.
+/// Command lines of Helm processes that work on this release: Helm itself, or a script of that name.
 pub fn helm_processes(release: &str) -> Vec<String> {
     crate::canaries::command_lines()
         .into_iter()
-        .filter(|line| line.split(' ').next().is_some_and(|program| program.contains("helm")) && line.contains(release))
+        .filter(|line| line.split(' ').take(2).any(|program| program.contains("helm")) && line.contains(release))
         .collect()
 }

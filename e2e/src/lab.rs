@@ -86,13 +86,22 @@ impl Lab {
     /// Helm 4, but with so few requests a second that an install takes long enough to be met while it runs. Everything
     /// else that Helm does is as quick as ever.
     pub fn slow_helm(&self, dir: &Path) -> String {
-        let script = dir.join("slow-helm");
-        let helm = self.helm.display();
-        let lines = format!(
-            "#!/bin/sh\n[ \"$1\" = install ] && export HELM_QPS={SLOW_QPS} HELM_BURST_LIMIT=1\nexec '{helm}' \"$@\"\n"
-        );
-        std::fs::write(&script, lines).expect("the script can be written");
-        std::fs::set_permissions(&script, Permissions::from_mode(0o755)).expect("it can be made executable");
+        let before = format!("[ \"$1\" = install ] && export HELM_QPS={SLOW_QPS} HELM_BURST_LIMIT=1");
+        self.helm_after(&before, &dir.join("slow-helm"))
+    }
+
+    /// Helm 4 whose installs begin only when the file `hold` is gone.
+    pub fn held_helm(&self, dir: &Path, hold: &Path) -> String {
+        let hold = hold.display();
+        let before = format!("if [ \"$1\" = install ]; then while [ -e '{hold}' ]; do sleep 0.1; done; fi");
+        self.helm_after(&before, &dir.join("held-helm"))
+    }
+
+    /// Helm 4 behind a line of shell.
+    fn helm_after(&self, before: &str, script: &Path) -> String {
+        let lines = format!("#!/bin/sh\n{before}\nexec '{}' \"$@\"\n", self.helm.display());
+        std::fs::write(script, lines).expect("the script can be written");
+        std::fs::set_permissions(script, Permissions::from_mode(0o755)).expect("it can be made executable");
         script.display().to_string()
     }
 

@@ -82,9 +82,23 @@ impl Server {
     }
 
     /// Sends SIGTERM and waits for the end.
-    pub async fn terminate(mut self) -> ExitStatus {
+    pub async fn terminate(self) -> ExitStatus {
+        self.tell_to_end().await;
+        self.ended().await
+    }
+
+    /// Sends SIGTERM and waits until it is heard.
+    pub async fn tell_to_end(&self) {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("a process id");
         kill_process(pid, Signal::TERM).expect("it can be signalled");
+        until("store-http hears SIGTERM", Duration::from_secs(20), || async {
+            if self.output().contains("SIGTERM: stopping") { Ok(()) } else { Err(self.output()) }
+        })
+        .await;
+    }
+
+    /// Waits for the end after [`tell_to_end`](Self::tell_to_end).
+    pub async fn ended(mut self) -> ExitStatus {
         let child = &mut self.child;
         until("store-http ends after SIGTERM", Duration::from_secs(40), || {
             let ended = child.try_wait().ok().flatten();

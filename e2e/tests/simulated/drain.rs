@@ -14,8 +14,10 @@ async fn a_server_that_is_told_to_end_leaves_no_install_pending_on_simulated_nod
     let cluster = SimulatedCluster::start("drain");
     let kubectl = cluster.lab.kubectl();
     let dir = tempfile::tempdir().expect("a folder");
-    let slow = cluster.lab.slow_helm(dir.path());
-    let server = cluster.server(dir.path(), &[("HELM_BINARY", &slow), ("PROVISIONING_MAX_WORKERS", "5")]).await;
+    let hold = dir.path().join("hold");
+    std::fs::write(&hold, "").expect("the file can be written");
+    let held = cluster.lab.held_helm(dir.path(), &hold);
+    let server = cluster.server(dir.path(), &[("HELM_BINARY", &held), ("PROVISIONING_MAX_WORKERS", "5")]).await;
     let api = server.api();
     let mut ids = Vec::new();
     for number in 1..=RUNNING + WAITING {
@@ -30,7 +32,9 @@ async fn a_server_that_is_told_to_end_leaves_no_install_pending_on_simulated_nod
     .await;
 
     let told = Instant::now();
-    assert!(server.terminate().await.success());
+    server.tell_to_end().await;
+    std::fs::remove_file(&hold).expect("the file can go");
+    assert!(server.ended().await.success());
     println!("ended {:?} after SIGTERM", told.elapsed());
     assert_eq!(running(), 0, "no Helm outlives its server");
     let statuses: Vec<_> = releases.iter().map(|release| kubectl.record_statuses(release)).collect();
