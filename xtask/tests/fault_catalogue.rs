@@ -14,7 +14,8 @@ fn every_fault_is_there_and_everything_that_is_named_exists() {
     assert_eq!(numbers, (1..=ROWS).collect::<Vec<_>>(), "each row once and in order");
 
     let sources = sources(&root());
-    let functions: BTreeSet<&str> = sources.iter().flat_map(|source| names_after(source, "fn ")).collect();
+    let contract = fs::read_to_string(root().join("store-core/src/testing/repository_contract.rs")).unwrap();
+    let tests: BTreeSet<&str> = sources.iter().flat_map(|source| tests(source)).chain(checks(&contract)).collect();
     let faults = fs::read_to_string(root().join("store-core/src/testing/simulation/faults.rs")).unwrap();
     let faults = faults.split("pub enum Fault {").nth(1).unwrap().split('}').next().unwrap();
     for cells in rows {
@@ -26,7 +27,7 @@ fn every_fault_is_there_and_everything_that_is_named_exists() {
             for name in names.split('`').skip(1).step_by(2) {
                 let is_there = match layer {
                     "simulation" => faults.contains(&format!("\n    {name},")),
-                    "adapter" | "real" => functions.contains(name) || (layer == "real" && name == "chaos"),
+                    "adapter" | "real" => tests.contains(name) || (layer == "real" && name == "chaos"),
                     other => panic!("row {number}: {other:?} is no layer"),
                 };
                 assert!(is_there, "row {number}: there is no {name} in the layer {layer}");
@@ -40,9 +41,25 @@ fn row(line: &str) -> Option<Vec<&str>> {
     cells[0].parse::<usize>().is_ok().then_some(cells)
 }
 
-fn names_after<'a>(source: &'a str, word: &'a str) -> impl Iterator<Item = &'a str> {
-    let is_in_name = |character: char| character.is_alphanumeric() || character == '_';
-    source.split(word).skip(1).map(move |rest| rest.split(|c| !is_in_name(c)).next().unwrap_or_default())
+/// Names of functions that are marked as tests, whichever crate's mark it is.
+fn tests(source: &str) -> Vec<&str> {
+    let mut is_marked = false;
+    let mut found = Vec::new();
+    for line in source.lines().map(str::trim_start) {
+        let mark = line.strip_prefix("#[").unwrap_or_default();
+        is_marked |= ["test]", "rstest]", "tokio::test", "case"].iter().any(|test| mark.starts_with(test));
+        if let Some((_, name)) = line.split_once("fn ").filter(|_| is_marked && !line.starts_with("//")) {
+            found.push(name.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default());
+            is_marked = false;
+        }
+    }
+    found
+}
+
+/// Names of the contract suite's checks, which its macro makes tests of.
+fn checks(contract: &str) -> impl Iterator<Item = &str> {
+    let list = contract.split("macro_rules! repository_contract").nth(1).unwrap().split("(@tests $attributes").next();
+    list.unwrap().split(|c: char| !c.is_alphanumeric() && c != '_')
 }
 
 /// All Rust sources of the workspace.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use crate::{
@@ -128,13 +128,21 @@ impl Listing {
 
 /// Helm on this cluster, whoever started it.
 fn helms(cluster: &Cluster) -> Vec<String> {
-    let kubeconfig = cluster.kubeconfig.display().to_string();
     let lines = processes::all().into_iter().map(|process| processes::arguments(process.pid));
-    let is_helm = |arguments: &Vec<String>| {
-        let program = arguments.first().and_then(|program| program.rsplit('/').next());
-        program.is_some_and(|name| name.starts_with("helm")) && arguments.contains(&kubeconfig)
-    };
-    lines.filter(is_helm).map(|arguments| arguments.join(" ")).collect()
+    lines.filter(|arguments| is_helm(cluster, arguments)).map(|arguments| arguments.join(" ")).collect()
+}
+
+fn is_helm(cluster: &Cluster, arguments: &[String]) -> bool {
+    let program = arguments.first().and_then(|program| program.rsplit('/').next());
+    program.is_some_and(|name| name.starts_with("helm")) && arguments.contains(&cluster.kubeconfig.display().to_string())
+}
+
+/// A list in which no Helm is found proves something only if those that there were would have been found.
+pub(super) fn must_see(cluster: &Cluster, helms: &[Vec<String>]) -> Result<()> {
+    match helms.iter().find(|arguments| !is_helm(cluster, arguments)) {
+        None => Ok(()),
+        Some(unseen) => bail!("the check for orphaned Helm processes would not see this one: {}", unseen.join(" ")),
+    }
 }
 
 fn text(value: &Value) -> String {

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use super::{
-    check::{Finding, Listing},
+    check::{self, Finding, Listing},
     lab::Lab,
     schedule::{Moment, Operation, Plan, Strike},
     strike::{self, Struck},
@@ -48,7 +48,7 @@ impl Round<'_> {
         let touched = self.note(&request, accepted);
         for strike in later {
             strike::wait_for(strike.moment, server.process);
-            findings.extend(survivors(&self.strike(*strike, &touched, server)));
+            findings.extend(survivors(&self.strike(*strike, &touched, server)?));
             server = self.lab.server(self.plan.helm)?;
         }
         findings.extend(self.settle(server, &touched)?);
@@ -89,7 +89,7 @@ impl Round<'_> {
             let accepted = request.send(&server.api())?.context("the server does not answer")?;
             let touched = self.note(request, accepted.clone());
             strike::wait_for(first.moment, server.process);
-            let struck = self.strike(first, &touched, server);
+            let struck = self.strike(first, &touched, server)?;
             return Ok((Some(accepted), struck));
         }
         let (sent, struck) = thread::scope(|scope| {
@@ -101,15 +101,22 @@ impl Round<'_> {
             (sent, striking.join())
         });
         let struck = struck.map_err(|_| anyhow::anyhow!("the striking thread panicked"))?;
-        self.tally.kill(self.plan.operation, struck.had_helm, true);
-        Ok((sent?, struck))
+        // Answered, the request is over; whether the store had settled nobody can be asked any more.
+        let sent = sent?;
+        self.count(&struck, sent.is_none())?;
+        Ok((sent, struck))
     }
 
-    fn strike(&mut self, strike: Strike, touched: &[String], server: Server) -> Struck {
+    fn strike(&mut self, strike: Strike, touched: &[String], server: Server) -> Result<Struck> {
         let under_way = touched.iter().any(|id| !self.is_settled(&server.api(), id));
         let struck = strike::kill(strike, server.process);
-        self.tally.kill(self.plan.operation, struck.had_helm, under_way);
-        struck
+        self.count(&struck, under_way)?;
+        Ok(struck)
+    }
+
+    fn count(&mut self, struck: &Struck, under_way: bool) -> Result<()> {
+        self.tally.kill(self.plan.operation, struck.had_helm(), under_way);
+        check::must_see(&self.lab.cluster, &struck.helms)
     }
 
     fn is_settled(&self, api: &Api, id: &str) -> bool {

@@ -22,10 +22,17 @@ const WORK: &[&str] = &["install", "upgrade", "rollback", "uninstall"];
 /// What a strike met.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Struck {
-    /// A Helm was alive when it happened.
-    pub(super) had_helm: bool,
+    /// Arguments of each Helm that was alive when it happened.
+    pub(super) helms: Vec<Vec<String>>,
     /// Helm that outlived its server.
     pub(super) survivors: Vec<String>,
+}
+
+impl Struck {
+    /// Whether a Helm was alive.
+    pub(super) fn had_helm(&self) -> bool {
+        !self.helms.is_empty()
+    }
 }
 
 /// Waits for the moment.
@@ -44,7 +51,7 @@ pub(super) fn wait_for(moment: Moment, server: Process) {
 
 /// Kills whom the strike is meant for; where Helm is meant and there is none (any more), the server.
 pub(super) fn kill(strike: Strike, server: Process) -> Struck {
-    let helms = helms(server);
+    let (helms, arguments): (Vec<Process>, Vec<Vec<String>>) = helms(server).into_iter().unzip();
     let target = if helms.is_empty() { Target::Server } else { strike.target };
     if target != Target::Server {
         for helm in &helms {
@@ -56,19 +63,20 @@ pub(super) fn kill(strike: Strike, server: Process) -> Struck {
         reap(server);
     }
     Struck {
-        had_helm: !helms.is_empty(),
+        helms: arguments,
         survivors: if target == Target::Helm { Vec::new() } else { survivors(&helms) },
     }
 }
 
-/// The server's children that work on a release.
-fn helms(server: Process) -> Vec<Process> {
-    let works = |process: &Process| {
-        let arguments = processes::arguments(process.pid);
+/// The server's children that work on a release, with their arguments.
+fn helms(server: Process) -> Vec<(Process, Vec<String>)> {
+    let works = |arguments: &[String]| {
         arguments.first().is_some_and(|program| program.contains("helm"))
             && arguments.iter().any(|argument| WORK.contains(&argument.as_str()))
     };
-    processes::children(server.pid).into_iter().filter_map(Process::find).filter(works).collect()
+    let children = processes::children(server.pid).into_iter().filter_map(Process::find);
+    let with_arguments = children.map(|process| (process, processes::arguments(process.pid)));
+    with_arguments.filter(|(_, arguments)| works(arguments)).collect()
 }
 
 /// The server is a child of this program: without this its entry would stay.
@@ -110,20 +118,20 @@ mod tests {
     fn helm_alone_is_killed_and_its_server_lives() {
         let server = server();
         let struck = kill(Strike { moment: Moment::InHelm(Duration::ZERO), target: Target::Helm }, server);
-        assert!(struck.had_helm && server.is_alive());
+        assert!(struck.had_helm() && server.is_alive());
         let end = Instant::now() + DEATH;
         while !helms(server).is_empty() && Instant::now() < end {
             thread::sleep(LOOK);
         }
         let again = kill(Strike { moment: Moment::InHelm(Duration::ZERO), target: Target::Both }, server);
-        assert!(!again.had_helm && !server.is_alive(), "without a Helm it is the server");
+        assert!(!again.had_helm() && !server.is_alive(), "without a Helm it is the server");
     }
 
     #[test]
     fn both_are_killed_together() {
         let server = server();
         let struck = kill(Strike { moment: Moment::InHelm(Duration::ZERO), target: Target::Both }, server);
-        assert!(struck.had_helm && struck.survivors.is_empty(), "{struck:?}");
+        assert!(struck.had_helm() && struck.survivors.is_empty(), "{struck:?}");
         assert!(!server.is_alive());
     }
 }

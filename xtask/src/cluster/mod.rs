@@ -20,13 +20,14 @@ mod simulated;
 use std::{
     env,
     fs::File,
+    io::{self, Write as _},
     path::{Path, PathBuf},
     process::Command,
 };
 
 use anyhow::{Context, Result, bail};
 use rustix::{
-    fs::{FlockOperation, flock},
+    fs::{FlockOperation, flock, statvfs},
     process::{Signal, geteuid},
 };
 
@@ -46,6 +47,9 @@ use crate::{
 pub(crate) const STATE_DIR_VARIABLE: &str = "STORE_PLATFORM_CLUSTER_DIR";
 /// The image that holds a pod's namespaces.
 pub(crate) const PAUSE_IMAGE: &str = configs::PAUSE_IMAGE;
+
+/// Free bytes that images and volumes of a few stores need.
+const LEAST_SPACE: u64 = 4 << 30;
 
 /// Which cluster, and how to start it.
 #[derive(Debug, Clone)]
@@ -120,6 +124,9 @@ pub(crate) fn up(config: &Config) -> Result<Cluster> {
     demand_machine(config)?;
     let layout = config.layout()?;
     layout.create()?;
+    if config.nodes == Nodes::Real {
+        demand_space(&layout.state)?;
+    }
     let _lock = lock(&layout)?;
     let clock = Stopwatch::start();
     let kwok = (config.nodes == Nodes::Simulated).then(programs::ensure_kwok).transpose()?;
@@ -182,7 +189,17 @@ pub(crate) fn build_simulated_programs() -> Result<PathBuf> {
 
 /// Prints one line for each program and a line of key=value pairs.
 pub(crate) fn print_status(config: &Config) -> Result<()> {
+    let is_closed = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
+    match write_status(config) {
+        // Whoever reads it has seen enough.
+        Err(error) if error.downcast_ref().is_some_and(is_closed) => Ok(()),
+        written => written,
+    }
+}
+
+fn write_status(config: &Config) -> Result<()> {
     let layout = config.layout()?;
+    let mut out = io::stdout().lock();
     let mut alive = 0;
     for name in layout.nodes.programs() {
         let text = match processes::health(&layout, name) {
@@ -191,16 +208,16 @@ pub(crate) fn print_status(config: &Config) -> Result<()> {
             Health::Stopped => "stopped".to_owned(),
         };
         alive += usize::from(text != "stopped");
-        println!("{name:<26}{text}");
+        writeln!(out, "{name:<26}{text}")?;
     }
     let settings = Settings::load(&layout)?;
     let ready = settings.as_ref().is_some_and(|settings| ready::api(&layout, settings));
-    print!("alive={alive} programs={} api_ready={ready}", layout.nodes.programs().len());
+    write!(out, "alive={alive} programs={} api_ready={ready}", layout.nodes.programs().len())?;
     if let Some(Settings { ports, programs, .. }) = settings {
-        print!(" api_port={} ingress_port={} bin={}", ports.api, ports.ingress, programs.display());
-        print!(" containerd={}", layout.containerd_socket().display());
+        write!(out, " api_port={} ingress_port={} bin={}", ports.api, ports.ingress, programs.display())?;
+        write!(out, " containerd={}", layout.containerd_socket().display())?;
     }
-    println!(" kubeconfig={}", layout.admin_kubeconfig().display());
+    writeln!(out, " kubeconfig={}", layout.admin_kubeconfig().display())?;
     Ok(())
 }
 
@@ -262,6 +279,18 @@ fn demand_machine(config: &Config) -> Result<()> {
 fn demand_root() -> Result<()> {
     if !cfg!(target_os = "linux") || !geteuid().is_root() {
         bail!("the local cluster needs Linux and root; elsewhere use kind, minikube, k3s or any kubeconfig");
+    }
+    Ok(())
+}
+
+/// With less, the kubelet soon takes no pods (see `evictionHard`), and every store fails for a reason that is not its own.
+fn demand_space(state: &Path) -> Result<()> {
+    let space = statvfs(state).with_context(|| format!("cannot see the free space of {}", state.display()))?;
+    let (free, all) = (space.f_bavail * space.f_frsize, space.f_blocks * space.f_frsize);
+    let needed = (all / 50).max(LEAST_SPACE);
+    if free < needed {
+        let gib = |bytes: u64| bytes >> 30;
+        bail!("{} has {} GiB free; the local cluster needs {} GiB", state.display(), gib(free), gib(needed));
     }
     Ok(())
 }
