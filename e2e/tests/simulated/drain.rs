@@ -14,9 +14,9 @@ async fn a_server_that_is_told_to_end_leaves_no_install_pending_on_simulated_nod
     let cluster = SimulatedCluster::start("drain");
     let kubectl = cluster.lab.kubectl();
     let dir = tempfile::tempdir().expect("a folder");
-    let hold = dir.path().join("hold");
-    std::fs::write(&hold, "").expect("the file can be written");
-    let held = cluster.lab.held_helm(dir.path(), &hold);
+    let gate = dir.path().join("gate");
+    std::fs::write(&gate, "").expect("the file can be written");
+    let held = cluster.lab.held_helm(dir.path(), &gate);
     let server = cluster.server(dir.path(), &[("HELM_BINARY", &held), ("PROVISIONING_MAX_WORKERS", "5")]).await;
     let api = server.api();
     let mut ids = Vec::new();
@@ -33,7 +33,7 @@ async fn a_server_that_is_told_to_end_leaves_no_install_pending_on_simulated_nod
 
     let told = Instant::now();
     server.tell_to_end().await;
-    std::fs::remove_file(&hold).expect("the file can go");
+    std::fs::remove_file(&gate).expect("the file can go");
     assert!(server.ended().await.success());
     println!("ended {:?} after SIGTERM", told.elapsed());
     assert_eq!(running(), 0, "no Helm outlives its server");
