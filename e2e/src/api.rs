@@ -108,6 +108,17 @@ impl Api {
         .await
     }
 
+    /// Waits until the store's release is installed, and what it needs comes up.
+    pub async fn until_installed(&self, id: &str) {
+        let before = ["queued", "namespace", "credentials", "release"];
+        until(&format!("the release of store {id} is installed"), Duration::from_mins(1), || async {
+            let store = self.store(id).await;
+            let is_before = before.iter().any(|step| store["step"] == *step);
+            if is_before { Err(store["step"].to_string()) } else { Ok(()) }
+        })
+        .await;
+    }
+
     /// Waits until a READY store has this condition.
     pub async fn until_condition(&self, id: &str, condition: &str) -> Value {
         until(&format!("store {id} is {condition}"), STORE_DEADLINE, || async {

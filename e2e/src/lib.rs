@@ -1,7 +1,7 @@
 //! What the end-to-end tests share: the laboratory (cluster, programs), the server as a process, the API, the cluster
 //! seen from outside, a customer who orders, a browser, and the search for leaked secrets.
 //!
-//! The tests are ignored unless `cargo xtask test --only shop` runs them: they need a cluster with the images, and are
+//! The tests are ignored unless a part of `cargo xtask test` runs them: they need a cluster, and are
 //! told where everything is by variables named `STORE_TEST_…`.
 
 #![expect(clippy::expect_used, reason = "in tests, what is missing ends the test with its name")]

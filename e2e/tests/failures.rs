@@ -127,11 +127,7 @@ async fn a_database_of_another_cluster_parks_all_work_and_nothing_is_deleted() {
     let dir = tempfile::tempdir().expect("a folder");
     let server = Server::start(&lab, dir.path(), &[]).await;
     let id = server.api().create("other-cluster").await;
-    until("the namespace exists", Duration::from_mins(1), || async {
-        let store = server.api().store(&id).await;
-        if store["step"] == "database" { Ok(()) } else { Err(store["step"].to_string()) }
-    })
-    .await;
+    server.api().until_installed(&id).await;
     assert!(server.terminate().await.success());
     let before = uid_of(&kubectl, &id);
     bind_elsewhere(&dir.path().join("stores.db"));

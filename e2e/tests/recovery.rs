@@ -48,7 +48,8 @@ fn running(release: &str) -> Vec<String> {
 async fn a_server_killed_before_helm_has_a_record_is_succeeded() {
     let lab = Lab::open();
     let dir = tempfile::tempdir().expect("a folder");
-    let server = Server::start(&lab, dir.path(), &[]).await;
+    let slow = lab.slow_helm(dir.path());
+    let server = Server::start(&lab, dir.path(), &[("HELM_BINARY", &slow)]).await;
     let id = server.api().create("killed-in-helm").await;
     let release = format!("store-{id}");
     until_helm_runs(&release).await;
@@ -118,11 +119,7 @@ async fn a_server_that_was_away_for_longer_than_the_timeout_finds_the_store_read
     let server = Server::start(&lab, dir.path(), &short).await;
     let api = server.api();
     let id = api.create("away-for-long").await;
-    until("the release is deployed", Duration::from_mins(1), || async {
-        let step = api.store(&id).await["step"].clone();
-        if step == "database" { Ok(()) } else { Err(step.to_string()) }
-    })
-    .await;
+    api.until_installed(&id).await;
     let stopped = Instant::now();
     assert!(server.terminate().await.success());
     let namespace = format!("store-{id}");

@@ -15,6 +15,10 @@ use store_core::testing::simulation::{Counts, Invariant, Outcome, run};
 
 /// How many broken schedules are shown.
 const SHOWN: usize = 3;
+/// What a schedule has on average, at least.
+const STORES: u64 = 3;
+const REPLICAS: u64 = 2;
+const FAULTS: u64 = 5;
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1).map(|argument| argument.parse::<u64>());
@@ -83,14 +87,25 @@ fn sweep(bug: Option<Bug>, seeds: u64, from: u64, stops_early: bool) -> Sweep {
 }
 
 impl Sweep {
-    /// Whether every kind of fault struck once in twenty schedules or more often; a few schedules tell nothing.
+    /// Whether schedules are as rich as they should be, and every kind of fault struck once in twenty of them or more
+    /// often; a few schedules tell nothing.
     fn is_balanced(&self) -> bool {
+        let is_poor = |sum: u64, each: u64| self.schedules >= 1_000 && sum < each * self.schedules;
+        let sums = [
+            ("stores", self.stores as u64, STORES),
+            ("replicas", self.replicas as u64, REPLICAS),
+            ("faults", self.faults.total(), FAULTS),
+        ];
+        let poor: Vec<_> = sums.into_iter().filter(|(_, sum, each)| is_poor(*sum, *each)).collect();
+        for (what, sum, each) in &poor {
+            println!("only {sum} {what} in {} schedules: less than {each} each", self.schedules);
+        }
         let is_rare = |count: u64| self.schedules >= 1_000 && count * 20 < self.schedules;
         let rare: Vec<_> = self.faults.each().filter(|(_, count)| is_rare(*count)).collect();
         for (fault, count) in &rare {
             println!("{fault:?} struck only {count} times in {} schedules", self.schedules);
         }
-        rare.is_empty()
+        rare.is_empty() && poor.is_empty()
     }
 
     fn add(&mut self, outcome: Outcome, is_unsteady: bool) {

@@ -52,12 +52,14 @@ pub enum Bug {
     ClearsTheNamespace,
     /// A tombstone is looked at again as soon as something wakes it.
     SecondLookAtOnce,
+    /// The repository takes writes of a claim that somebody else has by now.
+    NoEpochCheck,
 }
 
 #[cfg(feature = "planted-bugs")]
 impl Bug {
     /// Every bug.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::ExitCodeTrusted,
         Self::NoReap,
         Self::ActionNotWrittenDown,
@@ -78,6 +80,7 @@ impl Bug {
         Self::LateStart,
         Self::ClearsTheNamespace,
         Self::SecondLookAtOnce,
+        Self::NoEpochCheck,
     ];
 }
 

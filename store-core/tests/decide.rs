@@ -22,7 +22,7 @@ fn next(store: &Store, seen: &Observation) -> Action {
 }
 
 fn next_after(store: &Store, seen: &Observation, last_error: Option<&PortError>) -> Action {
-    decide(store, seen, &Limits { now: now(), timeout: TIMEOUT, poll_interval: POLL, last_error })
+    decide(store, seen, &Limits { now: now(), shared_now: now(), timeout: TIMEOUT, poll_interval: POLL, last_error })
 }
 
 fn ready() -> Action {
@@ -241,7 +241,12 @@ fn a_teardown_that_is_held_up_names_what_holds_it_up_once_and_goes_on_trying() {
     seen.namespace = NamespaceSeen::Terminating { uid: "uid-1".into(), blocker: Some(blocker.clone()) };
     assert_eq!(next(&deleting(59, true), &seen), Action::Wait(POLL));
     let mut store = deleting(61, true);
-    assert_eq!(next(&store, &seen), Action::Record(Change::Blocked(blocker.clone())));
+    let named = Action::Record(Change::Blocked(blocker.clone()));
+    assert_eq!(next(&store, &seen), named);
+    // Whoever looks may have a clock of its own.
+    let an_hour_behind =
+        Limits { now: ago(3_600), shared_now: now(), timeout: TIMEOUT, poll_interval: POLL, last_error: None };
+    assert_eq!(decide(&store, &seen, &an_hour_behind), named);
     if let Progress::Deleting(deleting) = &mut store.progress {
         deleting.blocker = Some(blocker);
     }

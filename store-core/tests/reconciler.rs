@@ -146,6 +146,47 @@ async fn a_retry_after_a_refusal_is_judged_by_its_own_evidence() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_process_remembers_of_an_earlier_attempt_fails_no_later_one() {
+    let world = World::new();
+    world.cluster.plan_error(ActionKind::Install, PortError::permanent("values do not fit the schema"));
+    let first = world.start();
+    let store = world.create("demo").await;
+    world.until(&store.id, Status::Failed).await;
+    first.shutdown(Duration::from_secs(1)).await;
+
+    // Another process begins the second attempt, and leaves the rest of it to the first.
+    for _ in 0..10 {
+        world.cluster.plan_error(ActionKind::Install, PortError::transient("connection refused"));
+    }
+    world.service.retry(&by_id(&store.id), RetryStore::default(), None).await.expect("accepted");
+    let second = world.another("second").start(Scope::All);
+    world.until_that(&store.id, |store| store.step == Some(Gate::Release)).await;
+    second.shutdown(Duration::from_secs(1)).await;
+    let _first = world.start();
+    let settled = world.until_that(&store.id, |store| store.status != Status::Provisioning).await;
+    assert_eq!((settled.status, settled.attempt), (Status::Ready, 2), "{:?}", settled.failure_reason);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_right_that_the_platform_lacks_parks_the_store_and_costs_it_no_time() {
+    let world = World::with(|settings| settings.timeout = Duration::from_mins(5));
+    for _ in 0..100 {
+        let error = PortError::new(ErrorClass::Denied, "cannot create services: not allowed");
+        world.cluster.plan_error(ActionKind::Install, error);
+    }
+    let _reconciler = world.start();
+    let store = world.create("demo").await;
+    let parked = world.until_that(&store.id, |store| store.parked.is_some()).await;
+    assert_eq!(parked.parked.as_deref(), Some("cannot create services: not allowed"));
+    world.clock.sleep(Duration::from_mins(20)).await;
+    let waiting = world.get(&store.id).await;
+    assert_eq!(waiting.status, Status::Provisioning, "{:?}", waiting.failure_reason);
+    assert_eq!(waiting.parked, parked.parked);
+    let ready = world.until(&store.id, Status::Ready).await;
+    assert_eq!((ready.attempt, ready.parked), (1, None));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_new_admin_password_is_only_taken_where_the_old_one_is_lost() {
     let world = World::new();
     world.cluster.plan_error(ActionKind::Install, PortError::permanent("values do not fit the schema"));

@@ -37,7 +37,7 @@ pub(crate) struct StoreRow {
     gates: String,
     details: String,
     version: i64,
-    created_at: i64,
+    pub(crate) created_at: i64,
     updated_at: i64,
     ready_at: Option<i64>,
     deleted_at: Option<i64>,

@@ -252,6 +252,7 @@ async fn a_broken_store_holds_up_no_other() {
     let repository = open(&path).await;
     repository.create(request(1)).await.unwrap();
     let sound = repository.create(request(2)).await.unwrap().into_store();
+    repository.create(request(3)).await.unwrap();
     tamper(&path, "UPDATE stores SET progress = '{}' WHERE id = 's000000001'");
     let one = ClaimRequest {
         owner: "worker".to_owned(),
@@ -261,7 +262,15 @@ async fn a_broken_store_holds_up_no_other() {
     };
     assert_eq!(repository.claim_due(&one).await.unwrap(), []);
     let claimed = repository.claim_due(&one).await.unwrap();
-    assert_eq!(claimed.into_iter().map(|claimed| claimed.store.id).collect::<Vec<_>>(), [sound.id]);
+    let ids: Vec<_> = claimed.iter().map(|claimed| claimed.store.id.clone()).collect();
+    assert_eq!(ids, std::slice::from_ref(&sound.id));
+    // It waits for a place before the others, and will never take it.
+    assert!(repository.admit(&claimed[0].claim, Admission::InOrder { places: 1 }).await.unwrap());
+
+    let page = repository.list(&ListQuery { limit: 2, ..ListQuery::default() }).await.unwrap();
+    assert_eq!(page.items.into_iter().map(|store| store.id).collect::<Vec<_>>(), [sound.id]);
+    let rest = repository.list(&ListQuery { limit: 2, after: page.next, ..ListQuery::default() }).await.unwrap();
+    assert_eq!((rest.items.len(), rest.next), (1, None));
 }
 
 #[tokio::test]

@@ -141,6 +141,20 @@ async fn processes_are_looked_for_only_where_they_can_be_seen() {
 }
 
 #[tokio::test]
+async fn helm_is_not_started_when_another_may_be_at_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let state = directory.path().join("state");
+    let config = config("helm-recording", &state);
+    let deployer = HelmDeployer::new(cluster(directory.path()).await, config, Uuid::nil()).await.unwrap();
+    let (deadline, start_within) = (Duration::from_secs(20), Duration::ZERO);
+    let context =
+        ActionContext { id: Uuid::from_u128(5), epoch: 1, deadline, start_within, cancel: CancellationToken::new() };
+    let error = deployer.install(&store(), &context).await.unwrap_err();
+    assert_eq!(error.class(), ErrorClass::Transient, "{error}");
+    assert!(!state.join("arguments").exists(), "no Helm ran");
+}
+
+#[tokio::test]
 async fn helm_is_gone_before_its_deadline() {
     let directory = tempfile::tempdir().unwrap();
     let config = config("helm-stubborn", &directory.path().join("state"));

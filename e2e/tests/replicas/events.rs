@@ -17,8 +17,9 @@ async fn a_reader_resumes_on_another_server_without_loss_or_repetition_on_one_da
     let one = several.server("one", &[]).await;
     let other = several.server("other", &[]).await;
     let servers = [&one, &other];
+    let mut ids = Vec::new();
     for number in 0..STORES {
-        servers[number % 2].api().create(&format!("told-{number}")).await;
+        ids.push(servers[number % 2].api().create(&format!("told-{number}")).await);
     }
     let reading = async {
         let (mut read, mut place) = (Vec::<Value>::new(), 0);
@@ -37,8 +38,17 @@ async fn a_reader_resumes_on_another_server_without_loss_or_repetition_on_one_da
         read
     };
     let read = tokio::time::timeout(Duration::from_mins(4), reading).await.expect("every store becomes ready");
-    let positions: Vec<u64> = read.iter().filter_map(|event| event["position"].as_u64()).collect();
-    assert_eq!(positions, (1..=positions.len() as u64).collect::<Vec<_>>(), "each once and in order");
+    let positions = |events: &[Value]| events.iter().filter_map(|event| event["position"].as_u64()).collect::<Vec<_>>();
+    let followed = positions(&read);
+    // A transaction that was rolled back leaves a gap, so the histories say which positions there are.
+    let mut written = Vec::new();
+    for id in &ids {
+        let history = servers[0].api().get(&format!("/api/v1/stores/{id}/events")).await;
+        written.extend(positions(history["events"].as_array().expect("events")));
+    }
+    written.sort_unstable();
+    written.retain(|position| Some(position) <= followed.last());
+    assert_eq!(followed, written, "each once and in order");
 }
 
 fn ready(events: &[Value]) -> usize {

@@ -74,8 +74,16 @@ async fn a_full_disk_refuses_requests_and_begins_nothing_on_simulated_nodes() {
     .await;
     disk.fill();
     let refused = until_refused(&api).await;
+    let refusals = || server.output().lines().filter(|line| line.contains("database or disk is full")).count();
+    let before = refusals();
     cluster.end(Outage::Closed);
-    nothing_begins(&cluster, &api, &disk.at.join("stores.db"), &waiting).await;
+    until("the cluster is in sight", Duration::from_secs(30), || async {
+        let state = api.get("/readyz").await["cluster"]["state"].clone();
+        if state == "open" { Ok(()) } else { Err(state.to_string()) }
+    })
+    .await;
+    nothing_begins(&cluster, &api, &disk.at.join("stores.db")).await;
+    assert!(refusals() > before, "nobody even tried:\n{}", server.output());
 
     disk.empty();
     api.create(&refused).await;
@@ -107,20 +115,25 @@ async fn until_refused(api: &Api) -> String {
     panic!("50 stores were accepted on a full disk");
 }
 
-/// Watches for a while: any Helm that runs is one that was written down.
-async fn nothing_begins(cluster: &SimulatedCluster, api: &Api, database: &Path, id: &str) {
+/// Watches every store that was accepted for a while: any Helm that runs is one that was written down.
+async fn nothing_begins(cluster: &SimulatedCluster, api: &Api, database: &Path) {
     let begun = std::time::Instant::now();
-    let release = format!("store-{id}");
+    let stores = api.get("/stores").await["stores"].as_array().cloned().expect("a list");
+    let ids: Vec<String> = stores.iter().map(|store| text(&store["id"])).collect();
     while begun.elapsed() < WATCHED {
-        // One that has ended since is forgotten by both.
-        if !helm_processes(&release).is_empty() && in_flight(database, id).is_empty() {
-            let running = helm_processes(&release);
-            assert!(running.is_empty(), "not written down, and yet it runs: {running:?}");
+        for id in &ids {
+            let running = || helm_processes(&format!("store-{id}"));
+            // One that has ended since is forgotten by both.
+            if !running().is_empty() && in_flight(database, id).is_empty() {
+                let running = running();
+                assert!(running.is_empty(), "not written down, and yet it runs: {running:?}");
+            }
         }
         assert_eq!(api.get("/health").await["status"], "healthy");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    println!("after {WATCHED:?} on a full disk: {:?}", cluster.lab.kubectl().record_statuses(&release));
+    let begun: Vec<_> = ids.iter().map(|id| cluster.lab.kubectl().record_statuses(&format!("store-{id}"))).collect();
+    println!("after {WATCHED:?} on a full disk: {begun:?}");
 }
 
 /// What the database has of an action of this store.

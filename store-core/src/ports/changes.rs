@@ -124,7 +124,12 @@ pub fn lists(query: &ListQuery, store: &Store) -> bool {
 
 /// The cursor that continues a list after this store.
 pub fn cursor_after(store: &Store) -> String {
-    format!("{:016x}{}", store.created_at.as_microsecond(), store.id)
+    cursor(store.created_at.as_microsecond(), store.id.as_str())
+}
+
+/// The same for a store of which only this is known: when it was created, in microseconds, and its id.
+pub fn cursor(created_at: i64, id: &str) -> String {
+    format!("{created_at:016x}{id}")
 }
 
 /// The creation time and id that a cursor names.

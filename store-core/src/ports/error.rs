@@ -9,6 +9,8 @@ pub enum ErrorClass {
     NotFound,
     /// The same call may succeed later.
     Transient,
+    /// The caller lacks a right, or its credentials are not accepted: work waits until somebody mends that.
+    Denied,
     /// The same call will fail again until somebody changes something.
     Permanent,
     /// The caller stopped the call.

@@ -84,7 +84,8 @@ pub(super) async fn act(turn: &mut Turn<'_>, step: Step) -> Result<Acted, Reposi
     }
     // An action that waited for the cluster may end only after it came back.
     let was_seen_throughout = is_seen && !sight.has_changed().unwrap_or(true);
-    turn.debit(if was_seen_throughout { kind.hard_deadline() } else { Duration::ZERO });
+    let counts = was_seen_throughout && !is_denied(&result);
+    turn.debit(if counts { kind.hard_deadline() } else { Duration::ZERO });
     conclude(turn, kind, result).await
 }
 
@@ -177,20 +178,28 @@ async fn conclude(
         Err(error) => error,
     };
     tracing::warn!(store = %turn.store.id, action = %kind, error = &error as &dyn std::error::Error, "an action failed");
-    let is_transient = error.class() == ErrorClass::Transient;
+    let may_come_right = matches!(error.class(), ErrorClass::Transient | ErrorClass::Denied);
     let message = format!("could not {kind}: {error}");
-    turn.core.remember_error(&turn.store.id, kind, error);
+    if error.class() == ErrorClass::Denied {
+        turn.core.park(&turn.store.id, error.to_string());
+    }
+    turn.core.remember_error(&turn.store, kind, error);
     let in_a_row = turn.errors_in_a_row() + 1;
     turn.count_errors(in_a_row);
     // A long outage must not fill the history: the 1st, 2nd, 4th, 8th … failure in a row is told.
     let events =
         if in_a_row.is_power_of_two() { vec![EventDraft::new(EventKind::ActionFailed, message)] } else { Vec::new() };
     let next = turn.after_action(kind, events).await?;
-    let is_decided_anew = turn.has_given_up_on(kind) || (!is_transient && !turn.is_teardown());
+    let is_decided_anew = turn.has_given_up_on(kind) || (!may_come_right && !turn.is_teardown());
     match next {
         Next::Again if !is_decided_anew => Ok(Acted::Next(Next::Sleep(WakeUp::After(backoff(in_a_row))))),
         next => Ok(Acted::Next(next)),
     }
+}
+
+/// Whether the platform lacks a right: nobody mends that by trying, and it is not the store's time.
+fn is_denied(result: &Result<(), PortError>) -> bool {
+    result.as_ref().is_err_and(|error| error.class() == ErrorClass::Denied)
 }
 
 /// The pause after this many failures in a row.
@@ -270,8 +279,8 @@ impl Turn<'_> {
 
     /// Only the success of what went wrong ends a row of errors: an uninstall between two failed installs does not.
     async fn succeeded(&mut self, kind: ActionKind) -> Result<Next, RepositoryError> {
-        if self.core.last_error(&self.store.id).is_none_or(|last| last.kind == kind) {
-            self.core.forget_error(&self.store.id);
+        if self.core.last_error(&self.store).is_none_or(|last| last.kind == kind) {
+            self.core.forget(&self.store.id);
             self.count_errors(0);
         }
         self.after_action(kind, Vec::new()).await

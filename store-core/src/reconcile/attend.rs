@@ -13,8 +13,8 @@ use super::run::{Core, Stop};
 use crate::lifecycle::{EventKind, Gates, InvalidTransition, Progress, Store};
 use crate::planted::{Bug, planted};
 use crate::ports::{
-    Admission, Claim, Claimed, CutOff, EventDraft, Observation, ProgressUpdate, Recorded, Renewal, RepositoryError,
-    StopOutcome, WakeUp,
+    Admission, Claim, Claimed, CutOff, ErrorClass, EventDraft, Observation, ProgressUpdate, Recorded, Renewal,
+    RepositoryError, StopOutcome, WakeUp,
 };
 
 /// A turn that does this much without having to wait is cut, so that a fault in a decision cannot spin for ever.
@@ -140,7 +140,9 @@ impl Turn<'_> {
             Looked::Interrupted(next) => return Ok(next),
             Looked::Blind(error) => return Ok(self.blind(&error)),
         };
-        self.core.set_blind(&self.store.id, None);
+        if self.lacks_no_right() {
+            self.core.unpark(&self.store.id);
+        }
         if let Some(next) = self.write_gates(&seen).await? {
             return Ok(next);
         }
@@ -159,9 +161,15 @@ impl Turn<'_> {
         }
     }
 
+    /// Whether the last action that went wrong did so for another reason than a right that the platform lacks.
+    pub(super) fn lacks_no_right(&self) -> bool {
+        let last = self.core.last_error(&self.store);
+        last.is_none_or(|last| last.error.class() != ErrorClass::Denied)
+    }
+
     /// The repository's time, which all processes share. A budget runs in it: their own clocks may be hours apart, and
     /// they take turns.
-    fn shared_now(&self) -> Timestamp {
+    pub(super) fn shared_now(&self) -> Timestamp {
         self.core.clock.now() + self.ahead
     }
 
@@ -277,6 +285,9 @@ impl Turn<'_> {
         if !matches!(self.store.progress, Progress::Provisioning(_)) {
             self.core.free_place();
         }
+        if self.store.is_settled() {
+            self.core.forget(&self.store.id);
+        }
         match (&next, &self.store.progress) {
             (Next::Again, Progress::Ready(_) | Progress::Failed(_)) if self.store.is_settled() => {
                 Ok(Next::Sleep(WakeUp::OnIntent))
@@ -292,8 +303,6 @@ impl Turn<'_> {
         let mut update = self.update(Vec::new());
         let (progress, event) = match change {
             Change::BeginAttempt(attempt) => {
-                // What went wrong in an earlier attempt is no evidence in this one.
-                self.core.forget_error(&self.store.id);
                 update.gates = Gates::begin(self.store.engine, now);
                 (before.begin_attempt(attempt)?, None)
             }

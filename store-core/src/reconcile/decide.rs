@@ -76,8 +76,10 @@ pub enum Change {
 /// What a decision knows beside store and cluster.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits<'a> {
-    /// The time.
+    /// The time of this process, in which the cluster is watched.
     pub now: Timestamp,
+    /// The repository's time, in which progress is written.
+    pub shared_now: Timestamp,
     /// The provisioning budget.
     pub timeout: Duration,
     /// How long to wait when nothing reports a change.
@@ -224,7 +226,7 @@ fn refused(seen: &Observation, limits: &Limits<'_>) -> Option<Failure> {
         ErrorClass::Conflict => {
             (FailureCode::ForeignObject, "Remove or rename the object that is in the way, then retry")
         }
-        ErrorClass::NotFound | ErrorClass::Transient | ErrorClass::Cancelled => return None,
+        ErrorClass::NotFound | ErrorClass::Transient | ErrorClass::Denied | ErrorClass::Cancelled => return None,
     };
     Some(Failure::new(code, "The cluster refuses the store", hint).quoting(&error.to_string()))
 }

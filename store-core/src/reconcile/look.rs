@@ -48,14 +48,18 @@ impl Turn<'_> {
 
     /// Why nothing of this store can be seen is told once, and shown with the store.
     pub(super) fn blind(&self, error: &PortError) -> Next {
-        if self.core.set_blind(&self.store.id, Some(error.to_string())) {
+        if self.core.park(&self.store.id, format!("the store cannot be looked at: {error}")) {
             tracing::warn!(store = %self.store.id, error = error as &dyn std::error::Error, "cannot look at the store");
         }
         Next::Sleep(WakeUp::After(self.core.settings.poll_interval))
     }
 
-    /// The longest time between two looks of a process that runs: longer ones are time in which nobody could see.
+    /// The longest time between two looks of a process that runs: longer ones are time in which nobody could see. No
+    /// time counts in which the platform lacked a right.
     pub(super) fn longest_gap(&self) -> Duration {
+        if !self.lacks_no_right() {
+            return Duration::ZERO;
+        }
         let pause = match self.errors_in_a_row() {
             0 => Duration::ZERO,
             errors => backoff(errors),
@@ -70,9 +74,10 @@ impl Turn<'_> {
         for suspicion in &mut seen.suspicions {
             suspicion.since = suspicion.since.max(in_sight_since);
         }
-        let last_error = self.core.last_error(&self.store.id);
+        let last_error = self.core.last_error(&self.store);
         let limits = Limits {
             now: self.core.clock.now(),
+            shared_now: self.shared_now(),
             timeout: self.core.settings.timeout,
             poll_interval: self.core.settings.poll_interval,
             last_error: last_error.as_ref().map(|last| &*last.error),

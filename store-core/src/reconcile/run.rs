@@ -20,6 +20,7 @@ use super::attend::{Why, attend};
 use super::cluster_gate::{ClusterState, keep_checking};
 use super::notices::follow;
 use super::settings::ReconcilerSettings;
+use crate::lifecycle::Store;
 use crate::ports::{
     ActionKind, ClaimRequest, Claimable, Claimed, Clock, Deployer, Entropy, HealthProbe, PortError, RepositoryError,
     StoreRepository, WakeUp,
@@ -35,6 +36,8 @@ const SHORTEST_IDLE_NAP: Duration = Duration::from_millis(250);
 const NEXT_IN_QUEUE: usize = 4;
 /// How many woken stores are remembered; more are found by their due time.
 const WOKEN_MAX: usize = 10_000;
+/// A reason to be parked is noticed again at least this often, or it holds no more.
+const PARKED_FOR: Duration = Duration::from_mins(1);
 /// After the grace period, actions that were cancelled get this long to end their processes.
 const LAST_MOMENT: Duration = Duration::from_secs(5);
 
@@ -77,13 +80,15 @@ struct Board {
     last_errors: BTreeMap<StoreId, LastError>,
     /// Since when the cluster has been in sight, if it is.
     in_sight_since: Option<Timestamp>,
-    /// Why stores cannot be looked at, although the cluster can.
-    blind: BTreeMap<StoreId, String>,
+    /// Why stores do not move, although the cluster is in sight, and when that was noticed.
+    parked: BTreeMap<StoreId, (String, Timestamp)>,
 }
 
 /// What went wrong with a store's last action that went wrong.
 #[derive(Clone)]
 pub(super) struct LastError {
+    /// In which attempt: it is no evidence in another one, which may have begun in another process.
+    attempt: u32,
     pub(super) kind: ActionKind,
     pub(super) error: Arc<PortError>,
 }
@@ -169,30 +174,49 @@ impl Core {
         board.attended.get_mut(store).is_some_and(|attended| std::mem::take(&mut attended.is_dirty))
     }
 
-    pub(super) fn last_error(&self, store: &StoreId) -> Option<LastError> {
-        self.board().last_errors.get(store).cloned()
+    /// The last error of the store's attempt that is under way.
+    pub(super) fn last_error(&self, store: &Store) -> Option<LastError> {
+        let board = self.board();
+        board.last_errors.get(&store.id).filter(|last| last.attempt == store.attempt()).cloned()
     }
 
-    pub(super) fn remember_error(&self, store: &StoreId, kind: ActionKind, error: PortError) {
-        self.board().last_errors.insert(store.clone(), LastError { kind, error: Arc::new(error) });
+    pub(super) fn remember_error(&self, store: &Store, kind: ActionKind, error: PortError) {
+        let last = LastError { attempt: store.attempt(), kind, error: Arc::new(error) };
+        self.board().last_errors.insert(store.id.clone(), last);
     }
 
-    pub(super) fn forget_error(&self, store: &StoreId) {
-        self.board().last_errors.remove(store);
-    }
-
-    /// Remembers why a store cannot be looked at, or that it can. Returns whether that is news.
-    pub(super) fn set_blind(&self, store: &StoreId, why: Option<String>) -> bool {
+    /// Remembers why a store does not move. Returns whether that is news.
+    pub(super) fn park(&self, store: &StoreId, why: String) -> bool {
+        let now = self.clock.now();
         let mut board = self.board();
-        match why {
-            Some(why) => board.blind.insert(store.clone(), why).is_none(),
-            None => board.blind.remove(store).is_some(),
-        }
+        // Stores that another process took over, and stores that are gone.
+        board.parked.retain(|_, (_, at)| self.is_recent(*at, now));
+        board.parked.insert(store.clone(), (why, now)).is_none()
     }
 
-    /// Why a store cannot be looked at, although the cluster as a whole can.
-    pub(crate) fn blind(&self, store: &StoreId) -> Option<String> {
-        self.board().blind.get(store).cloned()
+    /// Nothing keeps the store from moving.
+    pub(super) fn unpark(&self, store: &StoreId) {
+        self.board().parked.remove(store);
+    }
+
+    /// Why a store does not move, although the cluster is in sight, as this process last found.
+    pub(crate) fn parked(&self, store: &StoreId) -> Option<String> {
+        let board = self.board();
+        let (why, _) = board.parked.get(store).filter(|(_, at)| self.is_recent(*at, self.clock.now()))?;
+        Some(why.clone())
+    }
+
+    /// Whether what was noticed `at` this time is still told: this process may have lost sight of the store since.
+    fn is_recent(&self, at: Timestamp, now: Timestamp) -> bool {
+        let told_for = PARKED_FOR.max(self.settings.poll_interval * 2);
+        Duration::try_from(now.duration_since(at)).is_ok_and(|age| age <= told_for)
+    }
+
+    /// The store has settled: what went wrong on the way is over.
+    pub(super) fn forget(&self, store: &StoreId) {
+        let mut board = self.board();
+        board.last_errors.remove(store);
+        board.parked.remove(store);
     }
 
     /// Notes whether the cluster is in sight.

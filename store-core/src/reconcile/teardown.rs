@@ -75,7 +75,7 @@ fn volumes(deleting: &Deleting, seen: &Observation, limits: &Limits<'_>) -> Acti
 }
 
 fn held_up(deleting: &Deleting, blocker: Option<Blocker>, limits: &Limits<'_>) -> Action {
-    let patience_is_over = elapsed(deleting.since, limits.now) >= PATIENCE;
+    let patience_is_over = elapsed(deleting.since, limits.shared_now) >= PATIENCE;
     match blocker {
         Some(blocker) if patience_is_over && deleting.blocker.as_ref() != Some(&blocker) => {
             Action::Record(Change::Blocked(blocker))

@@ -1,7 +1,7 @@
 //! Why the service refuses: for people, with the field or the store named, and never with a secret.
 
 use crate::lifecycle::Status;
-use crate::ports::{PortError, RepositoryError};
+use crate::ports::{ErrorClass, PortError, RepositoryError};
 use crate::store::StoreId;
 
 /// What is wrong with one field of a request.
@@ -76,7 +76,7 @@ impl ServiceError {
 
     pub(crate) fn from_port(error: PortError) -> Self {
         match error.class() {
-            crate::ports::ErrorClass::Transient => Self::Unavailable { reason: error.to_string() },
+            ErrorClass::Transient | ErrorClass::Denied => Self::Unavailable { reason: error.to_string() },
             _ => Self::Internal(Box::new(error)),
         }
     }

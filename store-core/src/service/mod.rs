@@ -213,12 +213,12 @@ impl StoreService {
         StoreDocument::new(&store, queue.get(&store.id).copied(), condition, published, parked)
     }
 
-    /// Why a store that is on its way does not move: the cluster is away or another one, or it hides this store.
+    /// Why a store that is on its way does not move: the cluster is away or another one, or it hides this store, or
+    /// denies what it needs.
     fn parked_reason(&self, id: &StoreId) -> Option<String> {
-        let blind = || self.core.blind(id).map(|why| format!("the store cannot be looked at: {why}"));
         match self.cluster() {
             ClusterState::Unchecked => None,
-            state => state.parked_reason().or_else(blind),
+            state => state.parked_reason().or_else(|| self.core.parked(id)),
         }
     }
 

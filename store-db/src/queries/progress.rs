@@ -4,12 +4,17 @@ use diesel::dsl::not;
 use diesel::prelude::*;
 use store_core::lifecycle::Store;
 use store_core::ports::{ActionInFlight, Admission, Claim, ProgressUpdate, Recorded, changes};
+use store_core::store::StoreId;
 
 use super::claims::{held, later};
+use super::reads::readable;
 use super::{Answer, erase_password, is_admitted, is_provisioning, limit, row, write_event};
 use crate::backend::{Conn, on_backend};
 use crate::rows::{InFlight, ProgressColumns, StoreRow, stored};
 use crate::schema::stores;
+
+/// So many of the stores that wait are looked at to find one that can be read.
+const LOOKED_AT: i64 = 8;
 
 /// Writes progress and its events, if epoch and generation still are these.
 pub(crate) fn record(conn: &mut Conn<'_>, claim: &Claim, generation: u64, update: &ProgressUpdate) -> Answer<Recorded> {
@@ -66,17 +71,19 @@ pub(crate) fn admit(conn: &mut Conn<'_>, claim: &Claim, admission: Admission) ->
 
 fn is_next(conn: &mut Conn<'_>, claim: &Claim, places: usize) -> Answer<bool> {
     let admitted: i64 = on_backend!(conn, |c| stores::table.filter(is_admitted()).count().get_result(c))?;
-    Ok(admitted < limit(places) && first_in_queue(conn)?.as_deref() == Some(claim.store.as_str()))
+    Ok(admitted < limit(places) && first_in_queue(conn)?.as_ref() == Some(&claim.store))
 }
 
-fn first_in_queue(conn: &mut Conn<'_>) -> QueryResult<Option<String>> {
-    on_backend!(conn, |c| stores::table
+/// The oldest that waits. Those that cannot be read never come to their turn, so they keep nobody waiting.
+fn first_in_queue(conn: &mut Conn<'_>) -> QueryResult<Option<StoreId>> {
+    let rows: Vec<StoreRow> = on_backend!(conn, |c| stores::table
         .filter(is_provisioning())
         .filter(not(is_admitted()))
         .order((stores::created_at, stores::id))
-        .select(stores::id)
-        .first(c)
-        .optional())
+        .limit(LOOKED_AT)
+        .select(StoreRow::as_select())
+        .load(c))?;
+    Ok(rows.into_iter().find_map(readable).map(|store| store.id))
 }
 
 /// Writes an action down, if epoch and generation still are these.

@@ -36,7 +36,7 @@ pub(super) fn id_of(conn: &mut Conn<'_>, name: &StoreName) -> Answer<Option<Stor
     id.as_deref().map(store_id).transpose()
 }
 
-/// A page of stores, oldest first.
+/// A page of stores, oldest first. One that cannot be read is named in the log and hides no other.
 pub(crate) fn list(conn: &mut Conn<'_>, query: &ListQuery) -> Answer<Page<Store>> {
     let size = if query.limit == 0 { changes::PAGE_SIZE } else { query.limit };
     let after = query.after.as_deref().map(changes::read_cursor).transpose()?;
@@ -44,9 +44,15 @@ pub(crate) fn list(conn: &mut Conn<'_>, query: &ListQuery) -> Answer<Page<Store>
     let mut rows = list_rows(conn, query, after, limit(size).saturating_add(1))?;
     let more = rows.len() > size;
     rows.truncate(size);
-    let items = rows.into_iter().map(Store::try_from).collect::<Result<Vec<_>, _>>()?;
-    let next = items.last().filter(|_| more).map(changes::cursor_after);
+    let next = rows.last().filter(|_| more).map(|row| changes::cursor(row.created_at, &row.id));
+    let items = rows.into_iter().filter_map(readable).collect();
     Ok(Page { items, next })
+}
+
+/// The store of a row, unless it cannot be one: a newer version of the program may have written it.
+pub(super) fn readable(row: StoreRow) -> Option<Store> {
+    let read = Store::try_from(row);
+    read.inspect_err(|error| tracing::error!(%error, "a store cannot be read")).ok()
 }
 
 fn list_rows(

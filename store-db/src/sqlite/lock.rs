@@ -33,7 +33,8 @@ pub enum LockError {
         source: std::io::Error,
     },
     /// Everything in the database was moved elsewhere, so there is nothing to reconcile here.
-    #[error("the database {} was moved to {to}: name that one in DATABASE_URL", path.display())]
+    #[error("the database {} was moved to {to}: name that one in DATABASE_URL, or run the move again if \
+             that one is still empty", path.display())]
     Moved {
         /// The database.
         path: PathBuf,

@@ -84,7 +84,8 @@ pub enum OpenError {
     },
     /// Everything in it was moved elsewhere.
     #[error(
-        "the database {} was moved to {to}, and whatever is written here would be lost: name that one in DATABASE_URL",
+        "the database {} was moved to {to}, and whatever is written here would be lost: name that one in DATABASE_URL \
+         (if that one is still empty, the move was cut off: run it again first)",
         path.display()
     )]
     Moved {

@@ -84,7 +84,7 @@ async fn a_credential_plugin_is_run_again_when_its_token_was_refused() {
     let file = kubeconfig(directory.path(), &server.await, &TOKEN.replace("TOKEN", "first"));
     let cluster = cluster(file).await;
     let error = identify(&cluster, CALL).await.unwrap_err();
-    assert_eq!(error.class(), ErrorClass::Transient);
+    assert_eq!(error.class(), ErrorClass::Denied);
     assert!(error.to_string().contains("does not accept the credentials"), "{error}");
 
     std::fs::write(directory.path().join("plugin"), TOKEN.replace("TOKEN", "second")).unwrap();
@@ -123,7 +123,7 @@ async fn a_plugin_that_fails_is_named_and_nothing_of_it_is_told(
     // Resolving the cluster runs nothing, so a server starts.
     let cluster = cluster(file).await;
     let error = identify(&cluster, CALL).await.unwrap_err();
-    assert_eq!(error.class(), ErrorClass::Transient);
+    assert_eq!(error.class(), ErrorClass::Denied);
     let text = error.to_string();
     assert!(text.contains(&format!("the kubeconfig's credential plugin sh {expected}")), "{text}");
     let said = everything_said(&error);

@@ -8,18 +8,20 @@ use store_core::ports::{ErrorClass, PortError};
 /// What `error` means for whoever was `doing` this, such as "create namespace store-x". `plugin` is the program of the
 /// kubeconfig's credential plugin.
 ///
-/// Missing rights and expired credentials are transient on purpose: they park work until somebody mends them, and fail
-/// no store.
+/// Missing rights and credentials that are not accepted are a class of their own: they park work until somebody mends
+/// them, and fail no store.
 pub(crate) fn classify(doing: &str, plugin: Option<&str>, error: Error) -> PortError {
     if let Some(auth) = auth_error(&error) {
         // Without its source: that prints the plugin's environment and output, and so tokens.
-        return PortError::transient(format!("cannot {doing}: {}", auth_words(plugin, auth)));
+        return PortError::new(ErrorClass::Denied, format!("cannot {doing}: {}", auth_words(plugin, auth)));
     }
     let (class, said) = match &error {
         Error::Api(status) => (class_of(status), api_words(status)),
-        Error::BuildRequest(_) | Error::HttpError(_) | Error::SerdeError(_) => {
-            (ErrorClass::Permanent, "the request or its answer has an unexpected form".to_owned())
+        Error::BuildRequest(_) | Error::HttpError(_) => {
+            (ErrorClass::Permanent, "the request has an unexpected form".to_owned())
         }
+        // A proxy on the way may answer with a page of its own.
+        Error::SerdeError(_) => (ErrorClass::Transient, "the answer has an unexpected form".to_owned()),
         other => (ErrorClass::Transient, format!("the cluster cannot be reached ({})", innermost(other))),
     };
     PortError::new(class, format!("cannot {doing}: {said}")).because(error)
@@ -41,8 +43,16 @@ fn class_of(status: &Status) -> ErrorClass {
         404 => ErrorClass::NotFound,
         409 => ErrorClass::Conflict,
         400 | 405 | 413 | 415 | 422 => ErrorClass::Permanent,
+        401 => ErrorClass::Denied,
+        403 if is_missing_right(&status.message) => ErrorClass::Denied,
         _ => ErrorClass::Transient,
     }
+}
+
+/// Whether a refusal is the authorizer's own: admission (quotas, Pod Security, a namespace that goes) answers 403 too.
+/// The sentence is the one of k8s.io/apiserver, `ForbiddenErrorMessage`.
+pub(crate) fn is_missing_right(message: &str) -> bool {
+    message.contains("forbidden: User \"") && message.contains(" cannot ")
 }
 
 fn api_words(status: &Status) -> String {
@@ -109,7 +119,7 @@ mod tests {
     }
 
     #[rstest]
-    #[case(401, ErrorClass::Transient)]
+    #[case(401, ErrorClass::Denied)]
     #[case(403, ErrorClass::Transient)]
     #[case(404, ErrorClass::NotFound)]
     #[case(409, ErrorClass::Conflict)]
@@ -120,6 +130,22 @@ mod tests {
     #[case(504, ErrorClass::Transient)]
     fn codes_have_classes(#[case] code: u16, #[case] class: ErrorClass) {
         assert_eq!(classify("read it", None, api(code, "because")).class(), class);
+    }
+
+    #[rstest]
+    #[case(
+        "namespaces is forbidden: User \"platform\" cannot create resource \"namespaces\" in API group \"\" at the cluster \
+         scope",
+        ErrorClass::Denied
+    )]
+    #[case("pods \"web\" is forbidden: exceeded quota: store, requested: pods=1", ErrorClass::Transient)]
+    #[case("pods \"web\" is forbidden: violates PodSecurity \"restricted:latest\"", ErrorClass::Transient)]
+    #[case(
+        "secrets \"x\" is forbidden: unable to create new content because it is being terminated",
+        ErrorClass::Transient
+    )]
+    fn only_a_missing_right_is_denied(#[case] message: &str, #[case] class: ErrorClass) {
+        assert_eq!(classify("create it", None, api(403, message)).class(), class);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use store_core::ports::{ErrorClass, PortError};
 
-use crate::cluster::error::shorten;
+use crate::cluster::error::{is_missing_right, shorten};
 
 /// Sentences that mean "later", looked for first: some of them quote sentences of the other kinds.
 const TRANSIENT: &[&str] = &[
@@ -63,7 +63,13 @@ pub(crate) fn classify(doing: &str, stderr: &[u8]) -> PortError {
     PortError::new(class_of(&sentence), format!("cannot {doing}: {}", shorten(&sentence)))
 }
 
+/// The credentials are not accepted; what a missing right looks like the API's own errors know.
+const UNAUTHORIZED: &str = "the server has asked for the client to provide credentials";
+
 fn class_of(sentence: &str) -> ErrorClass {
+    if is_missing_right(sentence) || sentence.contains(UNAUTHORIZED) {
+        return ErrorClass::Denied;
+    }
     let sentence = sentence.to_lowercase();
     let says = |patterns: &[&str]| patterns.iter().any(|pattern| sentence.contains(pattern));
     if says(TRANSIENT) {
@@ -153,7 +159,15 @@ mod tests {
     #[case("Error: INSTALLATION FAILED: context deadline exceeded", ErrorClass::Transient)]
     #[case(
         "Error: INSTALLATION FAILED: services is forbidden: User \"x\" cannot create resource \"services\"",
+        ErrorClass::Denied
+    )]
+    #[case(
+        "Error: INSTALLATION FAILED: pods \"x\" is forbidden: exceeded quota: store, requested: pods=1",
         ErrorClass::Transient
+    )]
+    #[case(
+        "Error: query: failed to query with labels: the server has asked for the client to provide credentials",
+        ErrorClass::Denied
     )]
     #[case("Error: release: not found", ErrorClass::NotFound)]
     #[case("something nobody has seen before", ErrorClass::Transient)]

@@ -15,6 +15,8 @@ use super::spawn::{Program, Running, Spawner};
 pub(crate) const KEPT: usize = 64 * 1024;
 /// Between SIGTERM and SIGKILL; both come before the deadline is over.
 const GRACE: Duration = Duration::from_secs(2);
+/// The same for a caller that wants it to end: long enough for Helm to write down that it gave up an install.
+const CANCEL_GRACE: Duration = Duration::from_secs(1);
 /// How long the pipes may stay open after the process and its group are gone.
 const DRAIN: Duration = Duration::from_secs(2);
 
@@ -67,7 +69,7 @@ pub(crate) async fn run(
 async fn wait(running: &mut Running, term: Instant, over: Instant, cancel: &CancellationToken) -> io::Result<End> {
     tokio::select! {
         status = running.end() => return status.map(End::Exited),
-        () = cancel.cancelled() => return kill(running).await.map(|_| End::Cancelled),
+        () = cancel.cancelled() => return cancelled(running, over).await,
         () = sleep_until(term) => running.signal(Signal::TERM),
     }
     tokio::select! {
@@ -75,6 +77,15 @@ async fn wait(running: &mut Running, term: Instant, over: Instant, cancel: &Canc
         status = running.end() => status.map(|status| if status.success() { End::Exited(status) } else { End::TimedOut }),
         () = cancel.cancelled() => kill(running).await.map(|_| End::Cancelled),
         () = sleep_until(over) => kill(running).await.map(|_| End::TimedOut),
+    }
+}
+
+async fn cancelled(running: &mut Running, over: Instant) -> io::Result<End> {
+    running.signal(Signal::TERM);
+    let killed_at = over.min(Instant::now() + CANCEL_GRACE);
+    tokio::select! {
+        status = running.end() => status.map(|_| End::Cancelled),
+        () = sleep_until(killed_at) => kill(running).await.map(|_| End::Cancelled),
     }
 }
 

@@ -96,7 +96,23 @@ async fn children_that_are_left_behind_end_with_their_parent() {
 }
 
 #[tokio::test]
-async fn cancelling_kills_at_once_with_all_children() {
+async fn cancelling_asks_first() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = program(directory.path(), "trap 'echo asked >&2; exit 1' TERM; echo $$ > own; sleep 60 & wait");
+    let (spawner, cancel) = (Spawner::start().unwrap(), CancellationToken::new());
+    let own = || std::fs::read_to_string(directory.path().join("own")).unwrap_or_default();
+    let cancelling = async {
+        wait_for("the program starts", || own().ends_with('\n')).await;
+        cancel.cancel();
+    };
+    let running = run(&spawner, program, Vec::new(), Duration::from_mins(1), &cancel);
+    let (ended, ()) = futures::join!(running, cancelling);
+    let ended = ended.unwrap();
+    assert_eq!((ended.end, ended.stderr.as_slice()), (End::Cancelled, b"asked\n".as_slice()));
+}
+
+#[tokio::test]
+async fn cancelling_ends_what_does_not_listen_with_all_children() {
     let directory = tempfile::tempdir().unwrap();
     let program = program(directory.path(), "trap '' TERM; sleep 60 & echo $! > child; echo $$ > own; wait");
     let (spawner, cancel) = (Spawner::start().unwrap(), CancellationToken::new());
@@ -109,7 +125,7 @@ async fn cancelling_kills_at_once_with_all_children() {
     let running = run(&spawner, program, Vec::new(), Duration::from_mins(1), &cancel);
     let (ended, cancelled) = futures::join!(running, cancelling);
     assert_eq!(ended.unwrap().end, End::Cancelled);
-    assert!(cancelled.elapsed() < Duration::from_secs(1));
+    assert!(cancelled.elapsed() < Duration::from_secs(2));
     wait_for("the child ends", || !is_alive(&file("child"))).await;
 }
 

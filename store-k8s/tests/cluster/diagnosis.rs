@@ -37,7 +37,7 @@ async fn reasons(objects: String, codes: &[FailureCode]) -> Vec<String> {
 }
 
 #[tokio::test]
-#[ignore = "needs a cluster: cargo xtask test --only cluster"]
+#[ignore = "needs a cluster: cargo xtask test --only adapters"]
 async fn pods_that_cannot_start_say_why() {
     let no_image = container(&["image: nobody.invalid/nothing:1"]);
     let crashing = container(&[
@@ -52,7 +52,7 @@ async fn pods_that_cannot_start_say_why() {
 }
 
 #[tokio::test]
-#[ignore = "needs a cluster: cargo xtask test --only cluster"]
+#[ignore = "needs a cluster: cargo xtask test --only adapters"]
 async fn pods_without_room_or_configuration_say_why() {
     let greedy = container(&["image: busybox:latest", "resources: { requests: { cpu: '1000' } }"]);
     let lost = container(&[
@@ -66,7 +66,7 @@ async fn pods_without_room_or_configuration_say_why() {
 }
 
 #[tokio::test]
-#[ignore = "needs a cluster: cargo xtask test --only cluster"]
+#[ignore = "needs a cluster: cargo xtask test --only adapters"]
 async fn a_container_that_needs_too_much_memory_says_so() {
     let hungry = container(&[
         "image: busybox:latest",
@@ -81,7 +81,7 @@ async fn a_container_that_needs_too_much_memory_says_so() {
 }
 
 #[tokio::test]
-#[ignore = "needs a cluster: cargo xtask test --only cluster"]
+#[ignore = "needs a cluster: cargo xtask test --only adapters"]
 async fn objects_that_stay_without_pods_or_volume_say_why() {
     let quota = "apiVersion: v1\nkind: ResourceQuota\nmetadata: { name: none }\nspec: { hard: { pods: '0' } }\n";
     let claim = r#"---
@@ -121,7 +121,7 @@ spec: { accessModes: [ReadWriteOnce], storageClassName: nothing, resources: { re
 }
 
 #[tokio::test]
-#[ignore = "needs a cluster: cargo xtask test --only cluster"]
+#[ignore = "needs a cluster: cargo xtask test --only adapters"]
 async fn a_setup_job_that_gives_up_is_quoted() {
     let objects = setup_job("echo 'no such table' > /dev/termination-log; exit 1", "true");
     on_bench(Chart::Tiny(objects), Helm::Four, async |bench: &Bench| {

@@ -8,7 +8,7 @@ use store_k8s::doctor;
 use crate::support::{Bench, Chart, Helm, on_bench};
 
 #[tokio::test]
-#[ignore = "needs a cluster: cargo xtask test --only cluster"]
+#[ignore = "needs a cluster: cargo xtask test --only adapters"]
 async fn the_cluster_is_described() {
     on_bench(Chart::Tiny(String::new()), Helm::Four, async |bench: &Bench| {
         let cluster = &bench.cluster;
@@ -27,7 +27,7 @@ async fn the_cluster_is_described() {
 }
 
 #[tokio::test]
-#[ignore = "needs a cluster: cargo xtask test --only cluster"]
+#[ignore = "needs a cluster: cargo xtask test --only adapters"]
 async fn a_namespace_that_no_store_explains_is_an_orphan() {
     on_bench(Chart::Tiny(String::new()), Helm::Four, async |bench: &Bench| {
         bench.prepare().await;

@@ -14,7 +14,7 @@ fn named(name: String, namespace: Option<String>) -> ObjectMeta {
 }
 
 #[tokio::test]
-#[ignore = "needs a cluster: cargo xtask test --only cluster"]
+#[ignore = "needs a cluster: cargo xtask test --only adapters"]
 async fn a_namespace_of_somebody_else_is_left_alone() {
     on_bench(Chart::Tiny(CONFIG_MAP.into()), Helm::Four, async |bench: &Bench| {
         let namespaces = Api::<Namespace>::all(bench.client.clone());
@@ -33,7 +33,7 @@ async fn a_namespace_of_somebody_else_is_left_alone() {
 }
 
 #[tokio::test]
-#[ignore = "needs a cluster: cargo xtask test --only cluster"]
+#[ignore = "needs a cluster: cargo xtask test --only adapters"]
 async fn a_secret_of_somebody_else_is_left_alone() {
     on_bench(Chart::Tiny(CONFIG_MAP.into()), Helm::Four, async |bench: &Bench| {
         bench.deployer.ensure_namespace(&bench.store, &context(ActionKind::EnsureNamespace)).await.unwrap();
@@ -52,7 +52,7 @@ async fn a_secret_of_somebody_else_is_left_alone() {
 #[case::helm_3(Helm::Three)]
 #[case::helm_4(Helm::Four)]
 #[tokio::test]
-#[ignore = "needs a cluster: cargo xtask test --only cluster"]
+#[ignore = "needs a cluster: cargo xtask test --only adapters"]
 async fn an_object_of_somebody_else_stops_the_install(#[case] helm: Helm) {
     on_bench(Chart::Tiny(CONFIG_MAP.into()), helm, async |bench: &Bench| {
         bench.prepare().await;
@@ -75,7 +75,7 @@ async fn an_object_of_somebody_else_stops_the_install(#[case] helm: Helm) {
     ErrorClass::Permanent
 )]
 #[tokio::test]
-#[ignore = "needs a cluster: cargo xtask test --only cluster"]
+#[ignore = "needs a cluster: cargo xtask test --only adapters"]
 async fn a_chart_that_cannot_work_is_refused_for_good(
     #[case] objects: &str,
     #[case] class: ErrorClass,
@@ -95,7 +95,7 @@ async fn a_chart_that_cannot_work_is_refused_for_good(
 #[case::helm_3(Helm::Three)]
 #[case::helm_4(Helm::Four)]
 #[tokio::test]
-#[ignore = "needs a cluster: cargo xtask test --only cluster"]
+#[ignore = "needs a cluster: cargo xtask test --only adapters"]
 async fn values_against_the_schema_are_refused_for_good(#[case] helm: Helm) {
     on_bench(Chart::Real, helm, async |bench: &Bench| {
         bench.prepare().await;

@@ -51,7 +51,7 @@ fn whole_chart() -> Chart {
 #[case::helm_3(Helm::Three)]
 #[case::helm_4(Helm::Four)]
 #[tokio::test]
-#[ignore = "needs a cluster: cargo xtask test --only cluster"]
+#[ignore = "needs a cluster: cargo xtask test --only adapters"]
 async fn a_release_comes_changes_and_goes(#[case] helm: Helm) {
     on_bench(whole_chart(), helm, async |bench: &Bench| {
         nothing_is_there(bench).await;
@@ -141,7 +141,7 @@ async fn everything_goes(bench: &Bench) {
 #[case::helm_3(Helm::Three)]
 #[case::helm_4(Helm::Four)]
 #[tokio::test]
-#[ignore = "needs a cluster: cargo xtask test --only cluster"]
+#[ignore = "needs a cluster: cargo xtask test --only adapters"]
 async fn the_real_chart_becomes_a_shop(#[case] helm: Helm) {
     on_bench(Chart::Real, helm, async |bench: &Bench| {
         bench.prepare().await;

@@ -84,7 +84,7 @@ async fn until_cached(bench: &Bench, visible: bool) -> Duration {
 }
 
 #[tokio::test]
-#[ignore = "needs a cluster: cargo xtask test --only cluster"]
+#[ignore = "needs a cluster: cargo xtask test --only adapters"]
 async fn a_cluster_that_goes_away_is_noticed_and_caught_up_with() {
     let directory = tempfile::tempdir().unwrap();
     let (gate, file) = gated(directory.path()).await;
@@ -112,7 +112,7 @@ async fn a_cluster_that_goes_away_is_noticed_and_caught_up_with() {
 }
 
 #[tokio::test]
-#[ignore = "needs a cluster: cargo xtask test --only cluster"]
+#[ignore = "needs a cluster: cargo xtask test --only adapters"]
 async fn an_api_server_that_never_answers_meets_our_deadlines() {
     let directory = tempfile::tempdir().unwrap();
     let (gate, file) = gated(directory.path()).await;
@@ -139,7 +139,7 @@ async fn an_api_server_that_never_answers_meets_our_deadlines() {
 }
 
 #[tokio::test]
-#[ignore = "needs a cluster: cargo xtask test --only cluster"]
+#[ignore = "needs a cluster: cargo xtask test --only adapters"]
 async fn a_watch_that_is_stalled_is_replaced() {
     let directory = tempfile::tempdir().unwrap();
     let (gate, file) = gated(directory.path()).await;

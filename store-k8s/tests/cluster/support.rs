@@ -69,7 +69,7 @@ pub(crate) fn clock() -> Arc<dyn Clock> {
 }
 
 fn variable(name: &str) -> PathBuf {
-    std::env::var_os(name).unwrap_or_else(|| panic!("{name} is not set: run `cargo xtask test --only cluster`")).into()
+    std::env::var_os(name).unwrap_or_else(|| panic!("{name} is not set: run `cargo xtask test --only adapters`")).into()
 }
 
 /// The kubeconfig that the tests use.

@@ -62,10 +62,7 @@ pub(super) fn kill(strike: Strike, server: Process) -> Struck {
         server.signal(Signal::KILL);
         reap(server);
     }
-    Struck {
-        helms: arguments,
-        survivors: if target == Target::Helm { Vec::new() } else { survivors(&helms) },
-    }
+    Struck { helms: arguments, survivors: if target == Target::Helm { Vec::new() } else { survivors(&helms) } }
 }
 
 /// The server's children that work on a release, with their arguments.

@@ -48,7 +48,8 @@ pub(crate) struct TestArgs {
     /// Name the parts and what they do
     #[arg(long)]
     list: bool,
-    /// Which tests to run, in the parts `adapters` and `shop`, as cargo's test programs understand it
+    /// Which tests to run, in the parts that run ignored tests (adapters, database, chaos, replicas, shop), as cargo's
+    /// test programs understand it
     #[arg(last = true, value_name = "FILTER")]
     filter: Vec<String>,
 }

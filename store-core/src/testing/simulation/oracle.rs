@@ -112,12 +112,17 @@ pub(super) fn claimed(world: &World, claim: &Claim) {
 }
 
 /// A write under a claim was accepted.
-pub(super) fn accepted(world: &World, claim: &Claim, generation: u64) {
+pub(super) fn held(world: &World, claim: &Claim) {
     let epoch = world.state().oracle.epoch(&claim.store);
     if claim.epoch != epoch {
         let found = format!("{}: a write of epoch {} was accepted in epoch {epoch}", claim.store, claim.epoch);
         world.break_invariant(Invariant::I5, found);
     }
+}
+
+/// A write under a claim and about an intent was accepted.
+pub(super) fn accepted(world: &World, claim: &Claim, generation: u64) {
+    held(world, claim);
     let current = world.memory.peek(&claim.store).map(|store| store.intent.generation);
     if current != Some(generation) {
         let found = format!("{}: a write of generation {generation} was accepted in {current:?}", claim.store);

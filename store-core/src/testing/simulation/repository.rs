@@ -181,7 +181,14 @@ impl StoreRepository for Database {
     }
 
     async fn admit(&self, claim: &Claim, admission: Admission) -> Result<bool, RepositoryError> {
-        self.note_down(self.world.memory.admit(claim, admission)).await
+        let admit = async {
+            let is_admitted = self.world.memory.admit(claim, admission).await?;
+            if is_admitted {
+                oracle::held(&self.world, claim);
+            }
+            Ok(is_admitted)
+        };
+        self.note_down(admit).await
     }
 
     async fn begin_action(
