@@ -32,8 +32,8 @@ const ACCOUNT: &str = "store-platform-bench";
 pub(super) const USER: &str = "system:serviceaccount:default:store-platform-bench";
 /// The values of a laptop, in the chart.
 pub(super) const USUAL_VALUES: &str = "values-local.yaml";
-/// No node has it.
-const NEVER: &str = "store-platform/bench-never";
+/// Frozen, it places no pod and says nothing about any: stores wait for as long as they may.
+const SCHEDULER: &str = "kube-scheduler";
 
 /// Everything that a measurement needs.
 pub(super) struct Lab {
@@ -41,7 +41,8 @@ pub(super) struct Lab {
     program: PathBuf,
     directory: PathBuf,
     kubeconfig: PathBuf,
-    started: Option<cluster::Config>,
+    config: cluster::Config,
+    ran_before: bool,
 }
 
 impl Lab {
@@ -64,14 +65,15 @@ impl Lab {
         }
         fs::create_dir_all(&directory)?;
         let kubeconfig = account(&cluster, &directory)?;
-        Ok(Self { cluster, program, directory, kubeconfig, started: (!ran_before).then_some(config) })
+        Ok(Self { cluster, program, directory, kubeconfig, config, ran_before })
     }
 
-    /// The values of a laptop, for stores that wait for a node without end.
-    pub(super) fn waiting_values(&self) -> Result<PathBuf> {
-        let file = self.directory.join("values-waiting.yaml");
-        fs::write(&file, json!({"nodeSelector": {NEVER: "yes"}}).to_string())?;
-        Ok(file)
+    /// Runs `work` while no pod is given a node.
+    pub(super) fn without_scheduler<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        cluster::freeze(&self.config, SCHEDULER)?;
+        let result = work();
+        cluster::thaw(&self.config, SCHEDULER)?;
+        result
     }
 
     /// Runs `work` with a server on a fresh database; takes its stores and the server away afterwards, whatever happened.
@@ -113,8 +115,8 @@ impl Drop for Lab {
             let _ = exec::capture(self.cluster.kubectl().args(["delete", "--ignore-not-found", kind, ACCOUNT]));
         }
         let _ = fs::remove_dir_all(&self.directory);
-        if let Some(config) = &self.started
-            && let Err(error) = cluster::down(config, false)
+        if !self.ran_before
+            && let Err(error) = cluster::down(&self.config, false)
         {
             say(format!("the cluster could not be stopped: {error:#}"));
         }

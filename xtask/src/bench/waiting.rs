@@ -18,13 +18,12 @@ use crate::{progress::say, server::Server};
 
 /// Gates that are met once Helm is done.
 const BEFORE_WAITING: &[&str] = &["queued", "namespace", "credentials", "release"];
-const HELM_DONE: Duration = Duration::from_secs(45);
-/// Until the last events about what cannot start have come in.
+const HELM_DONE: Duration = Duration::from_mins(3);
+/// Until the last events about what was made have come in.
 const SETTLE: Duration = Duration::from_secs(10);
-/// A store that no node can take fails after two minutes; until then it waits. All of this must fit into them.
 pub(super) const WINDOW: Duration = Duration::from_mins(1);
 
-/// Creates `count` stores that no node takes, waits until Helm is done with them, and counts the server's requests.
+/// Creates `count` stores, which nothing gives a node to, waits until Helm is done with them, and counts the server's requests.
 pub(super) fn requests(lab: &Lab, server: Server, count: usize) -> Result<usize> {
     say(format!("requests while {count} stores wait: {} s", WINDOW.as_secs()));
     for number in 1..=count {
