@@ -20,6 +20,7 @@ mod source;
 mod stream;
 mod tally;
 mod unit;
+mod up_and_down;
 
 use std::process::ExitCode;
 

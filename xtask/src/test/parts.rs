@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::{
     adapters, alone, chaos_part, chart, cluster_part, database, deny, outcome::Outcome, replicas, session::Session,
-    shop, simulation, source, unit,
+    shop, simulation, source, unit, up_and_down,
 };
 
 /// What a part needs from the machine beside Rust.
@@ -136,6 +136,14 @@ pub(crate) const ALL: &[Part] = &[
         installs: EVERYTHING,
         minutes: 40,
         run: shop::run,
+    },
+    Part {
+        name: "up",
+        about: "the README's first commands: `up`, the same again, and `down`",
+        needs: &["cluster"],
+        installs: CLUSTER,
+        minutes: 15,
+        run: up_and_down::run,
     },
 ];
 

@@ -89,6 +89,11 @@ impl Session {
         Ok(cluster)
     }
 
+    /// Whether the local cluster ran already when this run began.
+    pub(crate) fn cluster_ran_before(&self) -> bool {
+        self.cluster_ran_before
+    }
+
     /// The cluster that the part `cluster` started.
     pub(crate) fn cluster(&self) -> Result<Cluster> {
         self.cluster.clone().context("needs the part cluster")
