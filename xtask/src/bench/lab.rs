@@ -6,7 +6,6 @@ use std::{
     ffi::OsString,
     fs::{self, OpenOptions},
     io::Write,
-    net::TcpListener,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     time::Duration,
@@ -94,7 +93,7 @@ impl Lab {
     }
 
     fn launch(&self, name: &str, values: &Path) -> Result<Launch> {
-        let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+        let port = server::port::lasting()?;
         let ingress = self.cluster.ingress_port;
         let environment: BTreeMap<&'static str, OsString> = BTreeMap::from([
             ("KUBECONFIG", self.kubeconfig.clone().into()),

@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeMap,
     fs::{self, File},
-    net::TcpListener,
     path::{Path, PathBuf},
 };
 
@@ -53,7 +52,7 @@ impl Lab {
         }
         fs::create_dir_all(&directory)?;
         let cluster = cluster::up(&config)?;
-        let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+        let port = server::port::lasting()?;
         let program = cargo::server(Profile::Debug)?;
         let lab = Self { cluster, program, directory, port, _lock: lock };
         lab.let_setup_jobs_pass(true)?;

@@ -1,4 +1,4 @@
-//! Whether a port on 127.0.0.1 is free, and who has it if not.
+//! Which port on 127.0.0.1 is free, and who has one that is not.
 
 use std::{
     fs,
@@ -11,10 +11,28 @@ use crate::cluster::processes;
 
 /// The state LISTEN in `/proc/net/tcp`.
 const LISTENING: &str = "0A";
+/// Below it only root listens.
+const FIRST_UNPRIVILEGED: u16 = 1024;
+/// Linux's own choice, where it does not tell.
+const FIRST_EPHEMERAL: u16 = 32768;
+
+/// Where the kernel tells the ports that it gives to outgoing connections.
+const EPHEMERAL: &str = "/proc/sys/net/ipv4/ip_local_port_range";
+
+/// A free port for a server that is stopped and started again. Not one of those that the kernel gives to outgoing
+/// connections: one of these may have it while the server is down.
+pub(crate) fn lasting() -> Result<u16> {
+    let range = fs::read_to_string(EPHEMERAL).unwrap_or_default();
+    let first = range.split_whitespace().next().and_then(|first| first.parse().ok()).unwrap_or(FIRST_EPHEMERAL);
+    match (FIRST_UNPRIVILEGED..first).rev().find(|port| is_free(*port)) {
+        Some(port) => Ok(port),
+        None => bail!("no port between {FIRST_UNPRIVILEGED} and {first} is free on 127.0.0.1"),
+    }
+}
 
 /// Fails when something listens there, and names it.
 pub(crate) fn demand_free(port: u16) -> Result<()> {
-    if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+    if is_free(port) {
         return Ok(());
     }
     let holder = match holder(port) {
@@ -22,6 +40,10 @@ pub(crate) fn demand_free(port: u16) -> Result<()> {
         None => "another process".to_owned(),
     };
     bail!("port {port} on 127.0.0.1 is taken by {holder}; end it, or choose another port with --port")
+}
+
+fn is_free(port: u16) -> bool {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
 }
 
 /// The process that listens on a port.
@@ -53,6 +75,15 @@ fn listeners(table: &str, port: u16) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_lasting_port_is_never_given_to_a_connection() {
+        let port = lasting().unwrap();
+        let given = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+        assert!(port < given, "{port} may be given away like {given}");
+        let _listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
+        assert_ne!(lasting().unwrap(), port, "taken by now");
+    }
 
     #[test]
     fn the_holder_of_a_port_is_named() {

@@ -111,7 +111,7 @@ async fn schedule(seed: u64, is_recorded: bool) -> (Arc<World>, Outcome) {
 fn start_replicas(world: &Arc<World>) {
     let (count, share_a_host, has_notices, places) = {
         let dice = &mut world.state().dice;
-        (dice.pick(&[1, 2, 2, 2, 3]), dice.percent(50), dice.percent(50), dice.pick(&[1, 2, 50]))
+        (dice.pick(&[1, 2, 2, 2, 3, 3]), dice.percent(50), dice.percent(50), dice.pick(&[1, 2, 50]))
     };
     for place in 0..count {
         let skew = {
