@@ -1,5 +1,6 @@
 //! [`KubeProbe`]: the port that reads the cluster, by watches and by fresh reads.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use kube::api::{Api, ListParams};
 use kube::core::PartialObjectMeta;
 use store_core::lifecycle::Store;
 use store_core::ports::{ChangeStream, ClusterIdentity, Freshness, HealthProbe, Observation, PortError, VolumeSeen};
+use store_core::store::StoreId;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use uuid::Uuid;
@@ -20,6 +22,7 @@ use uuid::Uuid;
 use super::connect::{CALL, Cluster};
 use super::facts::{Fold as _, Kind};
 use super::questions::{FIRST, Questions};
+use super::record::Mute;
 use super::records::Records;
 use super::sight::{self, Sight};
 use super::{read, watch};
@@ -29,7 +32,6 @@ use crate::labels;
 const RESYNC: Duration = Duration::from_mins(5);
 /// How often it is seen whether the events of an object that does not say what is wrong should be asked.
 const EXPLAIN_EVERY: Duration = Duration::from_secs(5);
-const EXPLAIN_AT_ONCE: usize = 4;
 const VOLUMES_AT_ONCE: usize = 8;
 const PAGE: u32 = 500;
 
@@ -83,19 +85,23 @@ async fn explain(cluster: Cluster, records: Arc<Records>) {
     loop {
         sleep(EXPLAIN_EVERY).await;
         let now = records.now();
-        let mutes = questions.due(records.mutes(now - FIRST), now);
-        let ask = |(store, mute)| {
-            let (cluster, records) = (&cluster, &records);
-            async move {
-                match read::explain(cluster, &store, &mute).await {
-                    Ok(trouble) => records.told(&store, &mute, trouble),
-                    Err(error) => {
-                        tracing::debug!(%store, error = &error as &dyn std::error::Error, "cannot read events");
+        let mut of_kind: BTreeMap<Kind, Vec<(StoreId, Mute)>> = BTreeMap::new();
+        for (store, mute) in questions.due(records.mutes(now - FIRST), now) {
+            of_kind.entry(mute.kind).or_default().push((store, mute));
+        }
+        for (kind, mutes) in of_kind {
+            match read::explain_all(&cluster, kind, &mutes).await {
+                Ok(told) => {
+                    for ((store, mute), trouble) in mutes.iter().zip(told) {
+                        records.told(store, mute, trouble);
                     }
                 }
+                Err(error) => {
+                    let kind = kind.as_str();
+                    tracing::debug!(kind, error = &error as &dyn std::error::Error, "cannot read events");
+                }
             }
-        };
-        stream::iter(mutes).map(ask).buffer_unordered(EXPLAIN_AT_ONCE).collect::<()>().await;
+        }
     }
 }
 

@@ -1,11 +1,12 @@
-//! When the events of which mute object are asked: soon at first, then less and less, so that stores that wait for
-//! long cost next to nothing. Pure; the time is handed in.
+//! When the events of which mute object are asked: soon at first, then less and less, and those of all objects of a
+//! kind at once, so that many stores that wait for long cost next to nothing. Pure; the time is handed in.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 use store_core::store::StoreId;
 
+use super::facts::Kind;
 use super::record::Mute;
 
 /// How long an object must have been mute before it is asked, and how long until it is asked for the second time.
@@ -16,7 +17,7 @@ const LONGEST: SignedDuration = SignedDuration::from_mins(5);
 #[derive(Debug, Default)]
 pub(crate) struct Questions(HashMap<(StoreId, String), Asked>);
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 struct Asked {
     version: u64,
     pause: SignedDuration,
@@ -24,26 +25,27 @@ struct Asked {
 }
 
 impl Questions {
-    /// Those of `mutes` that are to be asked now; they count as asked. Objects that are not mute any more are
-    /// forgotten, and one that has changed is asked anew.
+    /// Those of `mutes` that are to be asked now: all of a kind of which one is due, as one answer serves them all.
+    /// They count as asked. Objects that are not mute any more are forgotten, and one that has changed is asked anew.
     pub(crate) fn due(&mut self, mutes: Vec<(StoreId, Mute)>, now: Timestamp) -> Vec<(StoreId, Mute)> {
-        let mut before = std::mem::take(&mut self.0);
-        let mut due = Vec::new();
-        for (store, mute) in mutes {
-            let key = (store.clone(), mute.uid.clone());
-            let asked = before.remove(&key).filter(|asked| asked.version == mute.version);
-            let asked = match asked {
-                Some(asked) if now < asked.next => asked,
+        let before = std::mem::take(&mut self.0);
+        let asked = |(store, mute): &(StoreId, Mute)| {
+            before.get(&(store.clone(), mute.uid.clone())).filter(|asked| asked.version == mute.version)
+        };
+        let is_due = |entry: &&(StoreId, Mute)| asked(entry).is_none_or(|asked| now >= asked.next);
+        let kinds: HashSet<Kind> = mutes.iter().filter(is_due).map(|(_, mute)| mute.kind).collect();
+        for entry in &mutes {
+            let (store, mute) = entry;
+            let next = match asked(entry) {
+                Some(asked) if !kinds.contains(&mute.kind) => *asked,
                 asked => {
                     let pause = asked.map_or(FIRST, |asked| (asked.pause * 2).min(LONGEST));
-                    let version = mute.version;
-                    due.push((store, mute));
-                    Asked { version, pause, next: now + pause }
+                    Asked { version: mute.version, pause, next: now + pause }
                 }
             };
-            self.0.insert(key, asked);
+            self.0.insert((store.clone(), mute.uid.clone()), next);
         }
-        due
+        mutes.into_iter().filter(|(_, mute)| kinds.contains(&mute.kind)).collect()
     }
 }
 
@@ -52,12 +54,15 @@ mod tests {
     use store_core::store::Component;
 
     use super::*;
-    use crate::cluster::facts::Kind;
     use crate::testing::{at, store};
 
     fn mute(version: u64) -> Vec<(StoreId, Mute)> {
-        let (name, uid, component) = ("data".to_owned(), "u".to_owned(), Component::Database);
-        vec![(store().id, Mute { kind: Kind::Claim, name, uid, component, since: at(0), version })]
+        vec![(store().id, named(Kind::Claim, "u", version))]
+    }
+
+    fn named(kind: Kind, uid: &str, version: u64) -> Mute {
+        let (name, uid, component) = ("data".to_owned(), uid.to_owned(), Component::Database);
+        Mute { kind, name, uid, component, since: at(0), version }
     }
 
     /// When an object is asked that has this version at each look, every 5 s until the end.
@@ -78,5 +83,22 @@ mod tests {
         assert_eq!(asked(&mut questions, 100..120, 2), [100, 105, 115]);
         assert_eq!(questions.due(Vec::new(), at(120)), []);
         assert_eq!(asked(&mut questions, 125..140, 2), [125, 130]);
+    }
+
+    #[test]
+    fn what_is_asked_for_one_is_asked_for_all_of_its_kind() {
+        let id = store().id;
+        let of = |uids: &[(Kind, &str)]| -> Vec<(StoreId, Mute)> {
+            uids.iter().map(|(kind, uid)| (id.clone(), named(*kind, uid, 1))).collect()
+        };
+        let mut questions = Questions::default();
+        let (first, workload) = ((Kind::Claim, "first"), (Kind::StatefulSet, "workload"));
+        assert_eq!(questions.due(of(&[first, workload]), at(0)).len(), 2);
+        let both = of(&[first, (Kind::Claim, "second"), workload]);
+        assert_eq!(questions.due(both.clone(), at(3)), both[..2]);
+        assert_eq!(questions.due(both.clone(), at(5)), both[2..], "the claims were asked");
+        // As often as the younger one alone.
+        assert_eq!(questions.due(both.clone(), at(8)), both[..2]);
+        assert_eq!(questions.due(both, at(9)), []);
     }
 }

@@ -1,5 +1,7 @@
 //! Fresh reads of one store: everything in its namespace, from the API server and not from its caches.
 
+use std::collections::BTreeSet;
+
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
@@ -209,12 +211,26 @@ pub(crate) async fn list_all<K>(cluster: &Cluster, doing: &str) -> Result<Vec<K>
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
 {
+    list_pages(cluster, doing, ListParams::default(), Api::<K>::all, |_| true).await
+}
+
+/// The objects that `parameters` select and `keep` wants, page by page; each page has a deadline of its own.
+async fn list_pages<K>(
+    cluster: &Cluster,
+    doing: &str,
+    parameters: ListParams,
+    api: impl Fn(Client) -> Api<K>,
+    keep: impl Fn(&K) -> bool,
+) -> Result<Vec<K>, PortError>
+where
+    K: Clone + DeserializeOwned + std::fmt::Debug,
+{
     let mut found = Vec::new();
-    let mut parameters = ListParams::default().limit(PAGE);
+    let mut parameters = parameters.limit(PAGE);
     loop {
-        let page = parameters.clone();
-        let list = cluster.call(doing, |client| async move { Api::<K>::all(client).list(&page).await }).await?;
-        found.extend(list.items);
+        let (api, page) = (&api, &parameters);
+        let list = cluster.call(doing, |client| async move { api(client).list(page).await }).await?;
+        found.extend(list.items.into_iter().filter(&keep));
         match list.metadata.continue_.filter(|token| !token.is_empty()) {
             Some(token) => parameters = parameters.continue_token(&token),
             None => return Ok(found),
@@ -244,12 +260,46 @@ pub(crate) async fn explain(cluster: &Cluster, store: &StoreId, mute: &Mute) -> 
     Ok(explanation(mute, &events.items))
 }
 
-fn explanation(mute: &Mute, events: &[Event]) -> Option<Trouble> {
-    let reasons: &[&str] = match mute.kind {
+/// What events tell of each of these objects of one kind: as many requests for many stores as for one.
+pub(crate) async fn explain_all(
+    cluster: &Cluster,
+    kind: Kind,
+    mutes: &[(StoreId, Mute)],
+) -> Result<Vec<Option<Trouble>>, PortError> {
+    let doing = format!("read events of kind {}", kind.as_str());
+    let namespaces: BTreeSet<String> = mutes.iter().map(|(store, _)| store.namespace()).collect();
+    let uids: BTreeSet<&str> = mutes.iter().map(|(_, mute)| mute.uid.as_str()).collect();
+    // The events of one namespace are found without looking through those of the others.
+    let only = namespaces.first().filter(|_| namespaces.len() == 1);
+    let api = |client| match only {
+        Some(namespace) => Api::<Event>::namespaced(client, namespace),
+        None => Api::all(client),
+    };
+    let mut events = Vec::new();
+    for reason in telling_reasons(kind) {
+        let parameters =
+            ListParams::default().fields(&format!("involvedObject.kind={},reason={reason}", kind.as_str()));
+        let is_asked = |event: &Event| event.involved_object.uid.as_deref().is_some_and(|uid| uids.contains(uid));
+        events.extend(list_pages(cluster, &doing, parameters, &api, is_asked).await?);
+    }
+    Ok(mutes.iter().map(|(_, mute)| explanation(mute, &events)).collect())
+}
+
+/// The reasons of events that say what is wrong with an object of this kind.
+fn telling_reasons(kind: Kind) -> &'static [&'static str] {
+    match kind {
         Kind::Claim => &["ProvisioningFailed", "FailedBinding"],
         _ => &["FailedCreate"],
+    }
+}
+
+/// What the latest of `events` that is about this object and tells something says.
+fn explanation(mute: &Mute, events: &[Event]) -> Option<Trouble> {
+    let reasons = telling_reasons(mute.kind);
+    let told = |event: &&Event| {
+        event.involved_object.uid.as_ref() == Some(&mute.uid)
+            && event.reason.as_deref().is_some_and(|reason| reasons.contains(&reason))
     };
-    let told = |event: &&Event| event.reason.as_deref().is_some_and(|reason| reasons.contains(&reason));
     let when =
         |event: &&Event| event.last_timestamp.as_ref().map(|time| time.0).or(event.event_time.as_ref().map(|t| t.0));
     let event = events.iter().filter(told).max_by_key(when)?;

@@ -13,7 +13,7 @@ fn mute(kind: Kind) -> Mute {
 
 fn event(reason: &str, message: &str, time: &str) -> Event {
     object(json!({
-        "metadata": {}, "involvedObject": {}, "reason": reason, "message": message, "type": "Warning",
+        "metadata": {}, "involvedObject": {"uid": "u"}, "reason": reason, "message": message, "type": "Warning",
         "lastTimestamp": time,
     }))
 }
@@ -30,6 +30,8 @@ fn the_latest_event_of_the_right_kind_explains() {
     assert_eq!(explanation(&mute(Kind::StatefulSet), &events).unwrap().said, "newer");
     assert_eq!(explanation(&mute(Kind::Claim), &events).unwrap().said, "no class");
     assert_eq!(explanation(&mute(Kind::Claim), &events[4..]), None);
+    let another = Mute { uid: "v".into(), ..mute(Kind::Claim) };
+    assert_eq!(explanation(&another, &events), None);
 }
 
 #[rstest]
