@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use super::{outcome::Outcome, session::Session};
-use crate::{cluster, up};
+use crate::{cluster, server, up};
 
 /// A second `up` finds everything there.
 const QUICK: Duration = Duration::from_secs(15);
@@ -26,7 +26,7 @@ pub(crate) fn run(session: &mut Session, deadline: Instant) -> Result<Outcome> {
         outcome.skip("up and down", "the local cluster ran before these tests, and `down` would take it away");
         return Ok(outcome);
     }
-    let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+    let port = server::port::lasting()?;
     outcome.check("`up` brings a shop", bring_up(session, port, deadline).and_then(|(shop, _)| demand_shop(&shop)));
     outcome.check("a second `up` is quick", bring_up(session, port, deadline).and_then(|(_, took)| demand_quick(took)));
     outcome.check("`down` leaves nothing", take_down(session, port, deadline));
