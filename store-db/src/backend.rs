@@ -14,14 +14,26 @@ use store_core::store::StoreId;
 use crate::error::QueryError;
 use crate::postgres::turns::{self, Turn};
 use crate::postgres::{self, News, PostgresConnection};
+use crate::sqlite;
 
 /// A connection, borrowed for one query or transaction.
 pub(crate) struct Conn<'c> {
     pub(crate) link: Link<'c>,
     /// Whether a secret was erased, so that traces of it must go as well.
     erased: bool,
+    /// Whether a write found no room on the disk.
+    lacks_room: bool,
     /// What other processes are told when the transaction commits.
     news: Option<News>,
+}
+
+/// What a query leaves to be cleaned up by the connection's owner.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Traces {
+    /// A secret was erased, and copies of it may be left.
+    pub(crate) erased: bool,
+    /// A write found no room on the disk.
+    pub(crate) lacks_room: bool,
 }
 
 /// The kinds of connection.
@@ -51,12 +63,12 @@ pub(crate) use on_backend;
 impl<'c> Conn<'c> {
     /// A connection to SQLite.
     pub(crate) fn sqlite(connection: &'c mut SqliteConnection) -> Self {
-        Self { link: Link::Sqlite(connection), erased: false, news: None }
+        Self { link: Link::Sqlite(connection), erased: false, lacks_room: false, news: None }
     }
 
     /// A connection to PostgreSQL, of a process of this name.
     pub(crate) fn postgres(connection: &'c mut PostgresConnection, origin: Arc<str>) -> Self {
-        Self { link: Link::Postgres(connection, origin), erased: false, news: None }
+        Self { link: Link::Postgres(connection, origin), erased: false, lacks_room: false, news: None }
     }
 
     /// Runs `body` in a transaction that may write. SQLite takes its one write lock at once, so that nothing that was
@@ -78,7 +90,11 @@ impl<'c> Conn<'c> {
         };
         // What went wrong first is what counts: the database may have rolled back by itself, and then rolling back fails
         // too.
-        result.map_err(|error| failed.unwrap_or(QueryError::Database(error)))
+        let result = result.map_err(|error| failed.unwrap_or(QueryError::Database(error)));
+        if let (Link::Sqlite(_), Err(QueryError::Database(error))) = (&self.link, &result) {
+            self.lacks_room = sqlite::lacks_room(error);
+        }
+        result
     }
 
     fn carry_out<T>(
@@ -155,9 +171,9 @@ impl<'c> Conn<'c> {
         self.erased = true;
     }
 
-    /// Whether a secret was erased.
-    pub(crate) fn has_erased(&self) -> bool {
-        self.erased
+    /// What the query leaves to be cleaned up.
+    pub(crate) fn traces(&self) -> Traces {
+        Traces { erased: self.erased, lacks_room: self.lacks_room }
     }
 
     /// Whether a transaction ended in a way that makes the connection useless.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use store_core::ports::RepositoryError;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::backend::Conn;
+use crate::backend::{Conn, Traces};
 use crate::error::{QueryError, internal};
 
 /// How many queries may wait for a thread before callers do.
@@ -29,8 +29,8 @@ pub(crate) trait Owned: Send + Sized + 'static {
     fn lend(&mut self) -> Result<Conn<'_>, RepositoryError>;
     /// Opens another one like this, after a panic or a failure that it cannot be used after.
     fn reopen(&self) -> Option<Self>;
-    /// Cleans up after a query; `erased` says whether it erased a secret.
-    fn tidy(&mut self, erased: bool);
+    /// Cleans up after a query.
+    fn tidy(&mut self, traces: Traces);
     /// The last thing to do.
     fn finish(self);
 }
@@ -121,7 +121,7 @@ fn serve<C: Owned>(mut connection: C, orders: &Mutex<mpsc::Receiver<Order>>) {
             }
         };
         let outcome = catch_unwind(AssertUnwindSafe(|| job(Ok(&mut conn))));
-        let erased = conn.has_erased();
+        let traces = conn.traces();
         let useless = outcome.is_err() || conn.is_broken();
         if useless {
             if let Some(another) = connection.reopen() {
@@ -130,7 +130,7 @@ fn serve<C: Owned>(mut connection: C, orders: &Mutex<mpsc::Receiver<Order>>) {
                 tracing::error!("a database connection is lost and cannot be opened again");
             }
         }
-        connection.tidy(erased);
+        connection.tidy(traces);
         if let Ok(reply) = outcome {
             reply();
         }

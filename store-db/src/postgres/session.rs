@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::connect::{ConnectFailure, Connector, drive, set_up};
 use super::io::Io;
-use crate::backend::Conn;
+use crate::backend::{Conn, Traces};
 use crate::lanes::Owned;
 
 /// How long a transaction may take altogether. The server ends each statement of its own accord sooner; this is for one
@@ -130,7 +130,7 @@ impl Owned for Session {
         Some(Self::new(Arc::clone(&self.server)))
     }
 
-    fn tidy(&mut self, _erased: bool) {
+    fn tidy(&mut self, _traces: Traces) {
         if let Some(live) = &self.live {
             live.overdue.send_replace(None);
         }

@@ -9,7 +9,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Integer;
 use store_core::ports::RepositoryError;
 
-use crate::backend::Conn;
+use crate::backend::{Conn, Traces};
 use crate::lanes::Owned;
 
 /// How long a connection waits for another process that writes.
@@ -22,8 +22,8 @@ const TRUNCATE_PATIENCE: Duration = Duration::from_secs(1);
 pub(crate) struct Writer {
     path: PathBuf,
     connection: SqliteConnection,
-    /// Whether the log may still hold what was erased, because somebody was reading from it.
-    log_holds_secret: bool,
+    /// Whether the log was to be emptied, of what was erased or for want of room, and somebody was reading from it.
+    log_is_overdue: bool,
 }
 
 /// A connection that reads.
@@ -56,7 +56,7 @@ impl Writer {
     pub(crate) fn new(path: PathBuf, mut connection: SqliteConnection) -> QueryResult<Self> {
         // FULL: what was answered must survive a loss of power, and NORMAL may lose the last transactions.
         connection.batch_execute("PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;")?;
-        Ok(Self { path, connection, log_holds_secret: false })
+        Ok(Self { path, connection, log_is_overdue: false })
     }
 
     pub(super) fn connection(&mut self) -> &mut SqliteConnection {
@@ -86,17 +86,19 @@ impl Owned for Writer {
     fn reopen(&self) -> Option<Self> {
         let connection = connect(&self.path).ok()?;
         let writer = Self::new(self.path.clone(), connection).ok()?;
-        Some(Self { log_holds_secret: self.log_holds_secret, ..writer })
+        Some(Self { log_is_overdue: self.log_is_overdue, ..writer })
     }
 
-    fn tidy(&mut self, erased: bool) {
-        if erased {
-            self.log_holds_secret = !self.truncate_log(TRUNCATE_PATIENCE);
-            if self.log_holds_secret {
+    fn tidy(&mut self, traces: Traces) {
+        if traces.erased {
+            self.log_is_overdue = !self.truncate_log(TRUNCATE_PATIENCE);
+            if self.log_is_overdue {
                 tracing::warn!("the database's log is in use and keeps an erased password until the next write");
             }
-        } else if self.log_holds_secret {
-            self.log_holds_secret = !self.truncate_log(Duration::ZERO);
+        } else if traces.lacks_room || self.log_is_overdue {
+            // SQLite itself empties the log only after a write that succeeds, and on a small disk the log alone may leave
+            // no room for one.
+            self.log_is_overdue = !self.truncate_log(Duration::ZERO);
         }
     }
 
@@ -122,7 +124,7 @@ impl Owned for Reader {
         Self::open(self.path.clone()).ok()
     }
 
-    fn tidy(&mut self, _erased: bool) {}
+    fn tidy(&mut self, _traces: Traces) {}
 
     fn finish(self) {}
 }

@@ -10,4 +10,4 @@ pub use open::{OpenError, OpenMode};
 
 pub(crate) use connection::{Reader, Writer, connect};
 pub(crate) use open::{MIGRATIONS, open};
-pub(crate) use trouble::passing_trouble;
+pub(crate) use trouble::{lacks_room, passing_trouble};
