@@ -16,7 +16,9 @@ use crate::{
 pub(crate) fn run(session: &mut Session, deadline: Instant) -> Result<Outcome> {
     let cluster = session.start_cluster(deadline)?;
     let mut outcome = Outcome::passed(1);
-    outcome.check("the images are built and imported", images::ensure(&Target::Local(cluster.clone())));
+    let images = images::ensure(&Target::Local(cluster.clone()), session.given_plugin.as_deref());
+    let images = images.map(|plugin| session.plugin = plugin);
+    outcome.check("the images are built and imported", images);
     outcome.check("the API server accepts the chart's objects", accepted(&cluster));
     Ok(outcome)
 }
