@@ -152,7 +152,8 @@ fn section(measured: &[Measured], machine: &Machine, has_plugin: bool) -> String
         let _ = writeln!(text, "|---|---|{}", "---|".repeat(names.len()));
         let _ = writeln!(text, "| median | {:.1} | {} |", engine.total(), seconds.join(" | "));
         let totals: Vec<f64> = engine.ways.iter().map(Way::total).collect();
-        let (least, most) = (totals.iter().copied().fold(f64::INFINITY, f64::min), totals.iter().copied().fold(0.0, f64::max));
+        let (least, most) =
+            (totals.iter().copied().fold(f64::INFINITY, f64::min), totals.iter().copied().fold(0.0, f64::max));
         let _ = writeln!(text, "\nFastest {least:.1} s, slowest {most:.1} s.\n");
     }
     text

@@ -21,11 +21,11 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use rustix::fs::{FlockOperation, flock};
 
+pub(crate) use self::plugin::{Plugin, PluginArgs, VARIABLE as PLUGIN_VARIABLE, values_without_plugin};
 use self::{
     build::{Recipe, recipes},
     builder::Builder,
 };
-pub(crate) use self::plugin::{Plugin, PluginArgs, VARIABLE as PLUGIN_VARIABLE, values_without_plugin};
 use crate::{
     cluster::{self, Cluster},
     paths,

@@ -27,6 +27,8 @@ const FOLDER: &str = "woocommerce";
 const MAIN_FILE: &str = "woocommerce.php";
 /// Where the Dockerfile says which version it is made for.
 const VERSION: &str = "ARG WOOCOMMERCE_VERSION=";
+/// Where it may say what the zip file's digest is.
+const SHA256: &str = "ARG WOOCOMMERCE_SHA256=";
 /// After a fetch that failed, the next try waits so long: commands that follow each other need not all find it out.
 const NEXT_TRY: Duration = Duration::from_mins(10);
 
@@ -34,7 +36,7 @@ const NEXT_TRY: Duration = Duration::from_mins(10);
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct PluginArgs {
     /// The WooCommerce plugin for the image `store-woocommerce`, a zip file or a folder (default: the variable
-    /// WOOCOMMERCE_PLUGIN, else fetched from wordpress.org)
+    /// `WOOCOMMERCE_PLUGIN`, else fetched from wordpress.org)
     #[arg(long, value_name = "PATH")]
     woocommerce_plugin: Option<PathBuf>,
 }
@@ -178,7 +180,7 @@ fn folder_in(directory: &Path) -> Result<PathBuf> {
 /// The zip file of the version that the Dockerfile names, fetched once.
 fn fetch(context: &Path, place: &Path) -> Result<PathBuf> {
     let dockerfile = fs::read_to_string(context.join("Dockerfile"))?;
-    let version = version(&dockerfile).context("the Dockerfile names no version of it")?;
+    let version = argument(&dockerfile, VERSION).context("the Dockerfile names no version of it")?;
     let file = place.join(format!("{FOLDER}.{version}.zip"));
     if file.is_file() {
         return Ok(file);
@@ -190,7 +192,7 @@ fn fetch(context: &Path, place: &Path) -> Result<PathBuf> {
         bail!(fs::read_to_string(&failed)?);
     }
     let address = format!("https://downloads.wordpress.org/plugin/{FOLDER}.{version}.zip");
-    let fetched = download(&address, &file);
+    let fetched = download(&address, &file, argument(&dockerfile, SHA256));
     match &fetched {
         Ok(()) => drop(fs::remove_file(&failed)),
         Err(error) => fs::write(&failed, format!("{error:#}"))?,
@@ -198,7 +200,7 @@ fn fetch(context: &Path, place: &Path) -> Result<PathBuf> {
     fetched.map(|()| file)
 }
 
-fn download(address: &str, file: &Path) -> Result<()> {
+fn download(address: &str, file: &Path, sha256: Option<&str>) -> Result<()> {
     if paths::find_program("curl").is_none() {
         bail!("it could not be fetched without the program curl");
     }
@@ -207,11 +209,17 @@ fn download(address: &str, file: &Path) -> Result<()> {
     let mut curl = Command::new("curl");
     curl.args(["--fail", "--silent", "--show-error", "--location", "--connect-timeout", "5", "--max-time", "300"]);
     exec::capture(curl.arg("--output").arg(&partial).arg(address)).context("it could not be fetched")?;
+    let digest = digest::of(&fs::read(&partial)?);
+    if let Some(wanted) = sha256.filter(|wanted| *wanted != digest) {
+        bail!("it could not be fetched: what {address} sends has the SHA-256 {digest}, not {wanted}");
+    }
     Ok(fs::rename(partial, file)?)
 }
 
-fn version(dockerfile: &str) -> Option<&str> {
-    dockerfile.lines().find_map(|line| line.trim().strip_prefix(VERSION)).map(|version| version.trim_matches('"'))
+/// What a Dockerfile gives one of its arguments; an empty one is none.
+fn argument<'a>(dockerfile: &'a str, name: &str) -> Option<&'a str> {
+    let value = dockerfile.lines().find_map(|line| line.trim().strip_prefix(name))?.trim_matches('"');
+    (!value.is_empty()).then_some(value)
 }
 
 #[cfg(test)]
@@ -257,7 +265,8 @@ mod tests {
 
     #[test]
     fn the_version_is_the_dockerfiles() {
-        assert_eq!(version("ARG BASE=x\nARG WOOCOMMERCE_VERSION=10.0.2\nFROM y\n"), Some("10.0.2"));
-        assert_eq!(version("FROM y\n"), None);
+        let dockerfile = "ARG BASE=x\nARG WOOCOMMERCE_VERSION=10.0.2\nARG WOOCOMMERCE_SHA256=\nFROM y\n";
+        assert_eq!(argument(dockerfile, VERSION), Some("10.0.2"));
+        assert_eq!(argument(dockerfile, SHA256), None);
     }
 }

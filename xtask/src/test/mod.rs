@@ -16,6 +16,7 @@ mod replicas;
 mod session;
 mod shop;
 mod simulation;
+mod skips;
 mod source;
 mod stream;
 mod tally;
