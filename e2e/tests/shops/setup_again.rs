@@ -18,8 +18,9 @@ const NEW_PRICE: u32 = 77;
 const MEDUSA_ROWS: &str = "pg_dump -U \"$POSTGRES_USER\" -d \"$POSTGRES_DB\" --data-only --rows-per-insert=1 --no-comments \
                            --exclude-table-data='public.workflow_execution'";
 /// All of WordPress's rows, one a line.
-const WORDPRESS_ROWS: &str = "MYSQL_PWD=\"$MARIADB_PASSWORD\" mariadb-dump -u \"$MARIADB_USER\" --no-create-info \
-                              --skip-extended-insert --skip-comments --no-tablespaces --hex-blob \"$MARIADB_DATABASE\"";
+const WORDPRESS_ROWS: &str = "MYSQL_PWD=\"$(cat /secrets/database-password)\" mariadb-dump --host=127.0.0.1 \
+                              --user=wordpress --no-create-info --skip-extended-insert --skip-comments --no-tablespaces \
+                              --hex-blob wordpress";
 /// What WordPress and WooCommerce themselves write all the time: caches that expire, and their timetables.
 const RESTLESS: [&str; 6] =
     ["'_transient_", "'_site_transient_", "'cron'", "actionscheduler_", "'session_tokens'", "wp_woocommerce_sessions"];

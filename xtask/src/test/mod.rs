@@ -9,6 +9,7 @@ mod chart;
 mod cluster_part;
 mod database;
 mod deny;
+mod dry_run;
 mod mark;
 mod outcome;
 mod parts;
