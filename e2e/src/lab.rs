@@ -32,6 +32,8 @@ pub struct Lab {
     pub xtask_bin: PathBuf,
     /// A folder with the browser scripts and what they import.
     pub browser_dir: PathBuf,
+    /// Values under which a WooCommerce store does without its plugin; absent where the image has it.
+    pub without_plugin: Option<PathBuf>,
 }
 
 impl Lab {
@@ -49,6 +51,7 @@ impl Lab {
             example_bin: path("STORE_TEST_EXAMPLE_BIN"),
             xtask_bin: path("STORE_TEST_XTASK_BIN"),
             browser_dir: path("STORE_TEST_BROWSER_DIR"),
+            without_plugin: std::env::var_os("STORE_TEST_WITHOUT_PLUGIN_VALUES").map(PathBuf::from),
         }
     }
 
@@ -67,12 +70,27 @@ impl Lab {
             cli_bin: PathBuf::new(),
             example_bin: PathBuf::new(),
             browser_dir: PathBuf::new(),
+            without_plugin: None,
         }
     }
 
     /// The cluster seen from outside.
     pub fn kubectl(&self) -> Kubectl {
         Kubectl::new(self)
+    }
+
+    /// Whether WooCommerce stores here have their plugin.
+    pub fn has_plugin(&self) -> bool {
+        self.without_plugin.is_none()
+    }
+
+    /// What a server's environment needs so that WooCommerce stores become READY here, with or without the plugin.
+    pub fn both_engines(&self) -> Vec<(&'static str, String)> {
+        let file = self.without_plugin.iter();
+        file.flat_map(|file| {
+            [("HELM_VALUES_FILE", "values-local.yaml".to_owned()), ("HELM_ENV_VALUES_FILE", file.display().to_string())]
+        })
+        .collect()
     }
 
     /// What stores' URLs look like here.
@@ -125,6 +143,6 @@ impl Lab {
     }
 }
 
-fn variable(name: &str) -> String {
+pub(crate) fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: `cargo xtask test` sets it"))
 }

@@ -1,5 +1,5 @@
 //! What the end-to-end tests share: the laboratory (cluster, programs), the server as a process, the API, the cluster
-//! seen from outside, a customer who orders, a browser, and the search for leaked secrets.
+//! seen from outside, customers and shopkeepers, a browser, and the search for leaked secrets.
 //!
 //! The tests are ignored unless a part of `cargo xtask test` runs them: they need a cluster, and are
 //! told where everything is by variables named `STORE_TEST_…`.
@@ -9,22 +9,30 @@
 mod api;
 mod browser;
 mod canaries;
+mod containerd;
 mod customer;
 mod database;
 mod kubectl;
 mod lab;
 mod server;
 mod simulated;
+mod site;
+mod skip;
+mod wordpress;
 
-pub use api::{Api, Stream, password, request};
-pub use browser::see_order_in_admin;
+pub use api::{Api, Stream, password, request, request_of};
+pub use browser::{run_script, see_order_in_admin};
 pub use canaries::{ArgumentWatch, Canaries};
+pub use containerd::Containerd;
 pub use customer::{Customer, Order};
 pub use database::{sealed_password, sealed_passwords};
 pub use kubectl::{Kubectl, VolumeWatch, helm_processes};
 pub use lab::Lab;
 pub use server::{Server, free_port};
 pub use simulated::{Outage, SimulatedCluster};
+pub use site::Site;
+pub use skip::{NO_PLUGIN, skip, skip_test};
+pub use wordpress::Shopkeeper;
 
 use std::time::{Duration, Instant};
 

@@ -49,10 +49,12 @@ store-platform/attempt: {{ .Values.platform.attempt | quote }}
 {{- define "store.setupJobName" -}}
 {{- $name := printf "%s-setup-job" .Values.platform.store -}}
 {{- if gt (int .Values.platform.attempt) 1 -}}
-{{- printf "%s-%d" $name (int .Values.platform.attempt) -}}
-{{- else -}}
-{{- $name -}}
+{{- $name = printf "%s-%d" $name (int .Values.platform.attempt) -}}
 {{- end -}}
+{{- if gt (int .Release.Revision) 1 -}}
+{{- $name = printf "%s-r%d" $name (int .Release.Revision) -}}
+{{- end -}}
+{{- $name -}}
 {{- end }}
 
 {{/* The ports that the engine's database and server listen on. */}}

@@ -18,7 +18,7 @@ use crate::{
     cargo::{self, Profile},
     cluster::{self, Cluster},
     exec,
-    images::{self, Target},
+    images::{self, PluginArgs, Target},
     paths,
     progress::say,
     server::{self, Launch, Server},
@@ -42,6 +42,7 @@ pub(super) struct Lab {
     kubeconfig: PathBuf,
     config: cluster::Config,
     ran_before: bool,
+    has_plugin: bool,
 }
 
 impl Lab {
@@ -50,7 +51,7 @@ impl Lab {
         let config = cluster::Config::new(None)?;
         let ran_before = cluster::running(&config)?.is_some();
         let cluster = cluster::up(&config)?;
-        images::ensure(&Target::Local(cluster.clone()))?;
+        let plugin = images::ensure(&Target::Local(cluster.clone()), PluginArgs::default().given()?.as_deref())?;
         say("building store-http optimised");
         let status = cargo::build_server(Profile::Release)?.status().context("cannot run cargo")?;
         if !status.success() {
@@ -64,7 +65,21 @@ impl Lab {
         }
         fs::create_dir_all(&directory)?;
         let kubeconfig = account(&cluster, &directory)?;
-        Ok(Self { cluster, program, directory, kubeconfig, config, ran_before })
+        let has_plugin = plugin.is_some_and(|plugin| plugin.is_there());
+        Ok(Self { cluster, program, directory, kubeconfig, config, ran_before, has_plugin })
+    }
+
+    /// Whether WooCommerce stores here have the plugin.
+    pub(super) fn has_plugin(&self) -> bool {
+        self.has_plugin
+    }
+
+    /// A values file that stores of this engine need here beside the usual ones.
+    pub(super) fn values_for(&self, engine: &str) -> Result<Option<PathBuf>> {
+        if engine != "woocommerce" || self.has_plugin {
+            return Ok(None);
+        }
+        images::values_without_plugin(&self.directory).map(Some)
     }
 
     /// Runs `work` while no pod is given a node.

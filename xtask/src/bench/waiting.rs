@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::{
     audit::Mark,
     lab::{Lab, USER},
-    overhead::create,
+    overhead::{ENGINE, create},
 };
 use crate::{progress::say, server::Server};
 
@@ -27,7 +27,7 @@ pub(super) const WINDOW: Duration = Duration::from_mins(1);
 pub(super) fn requests(lab: &Lab, server: Server, count: usize) -> Result<usize> {
     say(format!("requests while {count} stores wait: {} s", WINDOW.as_secs()));
     for number in 1..=count {
-        create(server, &format!("waiting-{number}"))?;
+        create(server, &format!("waiting-{number}"), ENGINE)?;
     }
     wait_until_helm_is_done(server, count)?;
     thread::sleep(SETTLE);

@@ -267,12 +267,12 @@ fn demand_machine(config: &Config) -> Result<()> {
     match config.nodes {
         Nodes::Real => {
             demand_root()?;
-            install::for_cluster()
+            install::ensure(&[install::Group::Cluster])
         }
         Nodes::Simulated if config.http_port.is_some() => {
             bail!("a simulated node has no ingress, and so no --http-port")
         }
-        Nodes::Simulated => install::for_simulated_nodes(),
+        Nodes::Simulated => install::ensure(&[install::Group::SimulatedNodes]),
     }
 }
 

@@ -27,8 +27,8 @@ use self::{
 use crate::{
     cargo::{self, Profile, Programs},
     cluster::{self, Cluster},
-    images::{self, Target},
-    install,
+    images::{self, PluginArgs, Target},
+    install::{self, Group},
     progress::{Stopwatch, say},
     server::{self, Change, Launch, Server},
 };
@@ -70,6 +70,8 @@ pub(crate) struct UpArgs {
     /// Create no store
     #[arg(long)]
     no_demo: bool,
+    #[command(flatten)]
+    plugin: PluginArgs,
 }
 
 /// How long each step took, in seconds.
@@ -149,22 +151,23 @@ fn on_the_local_cluster(args: &UpArgs, times: &mut Times) -> Result<Surroundings
     let mut config = cluster::Config::new(None)?;
     config.http_port = args.ingress_port;
     timed(&mut times.programs, || {
-        install::for_cluster()?;
+        install::ensure(&[Group::Cluster])?;
         cluster::build_programs().map(drop)
     })?;
     let cluster = timed(&mut times.cluster, || cluster::up(&config))?;
     if !args.no_images {
-        timed(&mut times.images, || images::ensure(&Target::Local(cluster.clone())))?;
+        let plugin = args.plugin.given()?;
+        timed(&mut times.images, || images::ensure(&Target::Local(cluster.clone()), plugin.as_deref()))?;
     }
     Ok(Surroundings::local(&cluster))
 }
 
 fn on_an_own_cluster(cluster: &OwnCluster, args: &UpArgs, directory: &Path, times: &mut Times) -> Result<Surroundings> {
-    let nodes = cluster.nodes()?;
+    let (nodes, plugin) = (cluster.nodes()?, args.plugin.given()?);
     timed(&mut times.images, || match (&args.push, args.no_images) {
-        (Some(registry), _) => images::push(registry.trim_end_matches('/')),
+        (Some(registry), _) => images::push(registry.trim_end_matches('/'), plugin.as_deref()),
         (None, true) => Ok(()),
-        (None, false) => images::ensure(&cluster.image_target(&nodes)?),
+        (None, false) => images::ensure(&cluster.image_target(&nodes)?, plugin.as_deref()).map(drop),
     })?;
     let values = cluster.write_values(directory, args.push.as_deref())?;
     Ok(Surroundings {
