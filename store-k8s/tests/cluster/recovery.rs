@@ -14,19 +14,21 @@ use crate::support::{Bench, Chart, Helm, context, on_bench};
 
 /// A hook that never ends keeps Helm busy.
 const ENDLESS: &str = r#"
-apiVersion: v1
-kind: Pod
+apiVersion: batch/v1
+kind: Job
 metadata:
   name: endless
   annotations: { helm.sh/hook: "pre-install,pre-upgrade" }
 spec:
-  {{- include "pod" . | nindent 2 }}
-  restartPolicy: Never
-  containers:
-    - name: main
-      image: busybox:latest
-      command: [sleep, "3600"]
-      {{- include "container" . | nindent 6 }}
+  template:
+    spec:
+      {{- include "pod" . | nindent 6 }}
+      restartPolicy: Never
+      containers:
+        - name: main
+          image: busybox:latest
+          command: [sleep, "3600"]
+          {{- include "container" . | nindent 10 }}
 "#;
 
 async fn is_pending(bench: &Bench) -> bool {
@@ -153,21 +155,23 @@ metadata:
   annotations: {{ helm.sh/resource-policy: keep }}
 spec: {{ accessModes: [ReadWriteOnce], storageClassName: standard, resources: {{ requests: {{ storage: 1Mi }} }} }}
 ---
-apiVersion: v1
-kind: Pod
+apiVersion: batch/v1
+kind: Job
 metadata:
   name: busy
   annotations: {{ helm.sh/hook: "{hook}" }}
 spec:
-  {{{{- include "pod" . | nindent 2 }}}}
-  restartPolicy: Never
-  containers:
-    - name: main
-      image: busybox:latest
-      command: [sh, -c, "test -e /go-on/now || sleep 3600"]
-      volumeMounts: [{{ name: go-on, mountPath: /go-on }}]
-      {{{{- include "container" . | nindent 6 }}}}
-  volumes: [{{ name: go-on, configMap: {{ name: go-on, optional: true }} }}]
+  template:
+    spec:
+      {{{{- include "pod" . | nindent 6 }}}}
+      restartPolicy: Never
+      containers:
+        - name: main
+          image: busybox:latest
+          command: [sh, -c, "test -e /go-on/now || sleep 3600"]
+          volumeMounts: [{{ name: go-on, mountPath: /go-on }}]
+          {{{{- include "container" . | nindent 10 }}}}
+      volumes: [{{ name: go-on, configMap: {{ name: go-on, optional: true }} }}]
 "#
     ))
 }
