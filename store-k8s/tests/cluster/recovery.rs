@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim};
 use kube::api::{Api, ObjectMeta, Patch, PatchParams, PostParams};
 use rstest::rstest;
@@ -176,7 +177,8 @@ spec:
     ))
 }
 
-/// Begins something that will not end by itself, waits until its record is as `expected`, and kills its Helm.
+/// Begins something that will not end by itself, waits until its hook runs and its record is as `expected`, and kills its
+/// Helm.
 async fn killed(
     bench: &Bench,
     given: &ActionContext,
@@ -186,9 +188,11 @@ async fn killed(
 ) {
     let (host, boot_id) = bench.deployer.host();
     let action = ActionInFlight { id: given.id, kind, epoch: 1, host, boot_id };
+    let hooks = Api::<Job>::namespaced(bench.client.clone(), &bench.store.id.namespace());
     let kill = async {
         let begun = Instant::now();
-        while bench.fresh().await.release != *expected {
+        // Before the hook runs, what was asked for may not be made yet.
+        while hooks.get_opt("busy").await.unwrap().is_none() || bench.fresh().await.release != *expected {
             assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", bench.fresh().await.release);
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
