@@ -3,6 +3,20 @@ What all of a store's objects have in common. The key `platform` is the control 
 is the operator's.
 */}}
 
+{{/* Every template begins with this: what fails first should be what helps most. */}}
+{{- define "store.requirePlatform" -}}
+{{- $remedy := "the control plane writes it when it installs a store, and an upgrade by hand keeps it with `helm upgrade --reuse-values`" -}}
+{{- if not .Values.platform -}}
+{{- fail (printf "the key 'platform' is missing: %s" $remedy) -}}
+{{- end -}}
+{{- $platform := .Values.platform -}}
+{{- range list "installation" "store" "name" "engine" "plan" "attempt" "host" "publicUrl" "credentialsSecret" -}}
+{{- if not (hasKey $platform .) -}}
+{{- fail (printf "the key 'platform' lacks '%s': %s" . $remedy) -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
 {{/* Selectors: few labels, which never change during a store's life. Takes {root, component}. */}}
 {{- define "store.selectorLabels" -}}
 app.kubernetes.io/name: store
@@ -39,6 +53,15 @@ store-platform/attempt: {{ .Values.platform.attempt | quote }}
 {{- else -}}
 {{- $name -}}
 {{- end -}}
+{{- end }}
+
+{{/* The ports that the engine's database and server listen on. */}}
+{{- define "store.databasePort" -}}
+{{- ternary 3306 5432 (eq .Values.platform.engine "woocommerce") -}}
+{{- end }}
+
+{{- define "store.serverPort" -}}
+{{- ternary 8080 9000 (eq .Values.platform.engine "woocommerce") -}}
 {{- end }}
 
 {{/* Takes {root, image}. */}}
