@@ -12,8 +12,10 @@ const SLOW_QPS: u32 = 3;
 /// The laboratory.
 #[derive(Debug, Clone)]
 pub struct Lab {
-    /// The cluster's kubeconfig.
+    /// The kubeconfig of the platform's own account, for our programs: it may do what the committed role says.
     pub kubeconfig: PathBuf,
+    /// An administrator's kubeconfig, for looking at the cluster and for what others do to it.
+    pub admin_kubeconfig: PathBuf,
     /// `kubectl`, to look at the cluster from outside the server.
     pub kubectl: PathBuf,
     /// Helm 4.
@@ -42,6 +44,7 @@ impl Lab {
         let path = |name: &str| PathBuf::from(variable(name));
         Self {
             kubeconfig: path("STORE_TEST_KUBECONFIG"),
+            admin_kubeconfig: path("STORE_TEST_ADMIN_KUBECONFIG"),
             kubectl: path("STORE_TEST_KUBECTL"),
             helm: path("STORE_TEST_HELM"),
             helm3: path("STORE_TEST_HELM3"),
@@ -55,12 +58,13 @@ impl Lab {
         }
     }
 
-    /// A laboratory on another cluster, on which no shop is ever opened: no ingress, no browser, and no program but the
-    /// server.
-    pub(crate) fn without_shops(kubeconfig: PathBuf) -> Self {
+    /// A laboratory on the cluster that keeps its state there, and on which no shop is ever opened: no ingress, no
+    /// browser, and no program but the server.
+    pub(crate) fn without_shops(cluster: &Path) -> Self {
         let path = |name: &str| PathBuf::from(variable(name));
         Self {
-            kubeconfig,
+            kubeconfig: cluster.join("platform.kubeconfig"),
+            admin_kubeconfig: cluster.join("kubeconfig"),
             kubectl: path("STORE_TEST_KUBECTL"),
             helm: path("STORE_TEST_HELM"),
             helm3: path("STORE_TEST_HELM3"),

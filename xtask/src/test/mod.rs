@@ -14,6 +14,7 @@ mod mark;
 mod outcome;
 mod parts;
 mod replicas;
+mod rights;
 mod session;
 mod shop;
 mod simulation;

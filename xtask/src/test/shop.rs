@@ -35,7 +35,8 @@ pub(crate) fn run(session: &mut Session, deadline: Instant) -> Result<Outcome> {
     let (xtask, port) = (env::current_exe()?, cluster.ingress_port.to_string());
     let without_plugin = values_without_plugin(session)?;
     let mut environment = vec![
-        ("STORE_TEST_KUBECONFIG", cluster.kubeconfig.as_path()),
+        ("STORE_TEST_KUBECONFIG", cluster.platform_kubeconfig.as_path()),
+        ("STORE_TEST_ADMIN_KUBECONFIG", cluster.kubeconfig.as_path()),
         ("STORE_TEST_KUBECTL", &kubectl),
         ("STORE_TEST_HELM", &helm),
         ("STORE_TEST_HELM3", &helm_3),
