@@ -18,9 +18,14 @@ const STORE_DEADLINE: Duration = Duration::from_mins(4);
 
 /// A request for a Medusa store of this name.
 pub fn request(name: &str) -> Value {
+    request_of(name, "medusa")
+}
+
+/// A request for a store of this name and engine.
+fn request_of(name: &str, engine: &str) -> Value {
     json!({
         "name": name,
-        "engine": "medusa",
+        "engine": engine,
         "admin_username": "Shopkeeper",
         "admin_email": format!("owner@{name}.example"),
         "admin_password": password(name),
@@ -80,7 +85,12 @@ impl Api {
 
     /// Asks for a store; it must be accepted. Returns its id.
     pub async fn create(&self, name: &str) -> String {
-        let (status, body) = self.call(Method::POST, "/stores", Some(&request(name))).await;
+        self.create_of(name, "medusa").await
+    }
+
+    /// Asks for a store of this engine; it must be accepted. Returns its id.
+    pub async fn create_of(&self, name: &str, engine: &str) -> String {
+        let (status, body) = self.call(Method::POST, "/stores", Some(&request_of(name, engine))).await;
         assert_eq!(status, 202, "POST /stores: {body:#}");
         body["id"].as_str().expect("an id").to_owned()
     }

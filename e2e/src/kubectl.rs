@@ -27,6 +27,11 @@ impl Kubectl {
 
     /// Runs it; it must succeed. Returns what it printed.
     pub fn run(&self, arguments: &[&str]) -> String {
+        self.attempt(arguments).unwrap_or_else(|errors| panic!("kubectl {}: {errors}", arguments.join(" ")))
+    }
+
+    /// Runs it. Returns what it printed, or what it complained of.
+    pub fn attempt(&self, arguments: &[&str]) -> Result<String, String> {
         let output = Command::new(&self.program)
             .arg("--kubeconfig")
             .arg(&self.kubeconfig)
@@ -34,9 +39,8 @@ impl Kubectl {
             .args(arguments)
             .output()
             .expect("kubectl runs");
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "kubectl {}: {errors}", arguments.join(" "));
-        String::from_utf8_lossy(&output.stdout).into_owned()
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
     }
 
     /// The items of a list.

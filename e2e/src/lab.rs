@@ -52,6 +52,11 @@ impl Lab {
         }
     }
 
+    /// The cluster with servers only: no shop is ever opened on it, so there is nothing for a browser.
+    pub fn of_servers() -> Self {
+        Self::without_shops(variable("STORE_TEST_KUBECONFIG").into())
+    }
+
     /// A laboratory on another cluster, on which no shop is ever opened: no ingress, no browser, and no program but the
     /// server.
     pub(crate) fn without_shops(kubeconfig: PathBuf) -> Self {
@@ -97,6 +102,12 @@ impl Lab {
         self.helm_after(&before, &dir.join("held-helm"))
     }
 
+    /// Helm 4 that writes the arguments of each of its runs into the file `log`, a line for each.
+    pub fn logged_helm(&self, dir: &Path, log: &Path) -> String {
+        let before = format!("echo \"$*\" >> '{}'", log.display());
+        self.helm_after(&before, &dir.join("logged-helm"))
+    }
+
     /// Helm 4 behind a line of shell.
     fn helm_after(&self, before: &str, script: &Path) -> String {
         let lines = format!("#!/bin/sh\n{before}\nexec '{}' \"$@\"\n", self.helm.display());
@@ -125,6 +136,6 @@ impl Lab {
     }
 }
 
-fn variable(name: &str) -> String {
+pub(crate) fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: `cargo xtask test` sets it"))
 }

@@ -9,22 +9,28 @@
 mod api;
 mod browser;
 mod canaries;
+mod charts;
+mod containerd;
 mod customer;
 mod database;
 mod kubectl;
 mod lab;
 mod server;
 mod simulated;
+mod watch;
 
 pub use api::{Api, Stream, password, request};
 pub use browser::see_order_in_admin;
 pub use canaries::{ArgumentWatch, Canaries};
+pub use charts::{REST, SmallChart, labels, running};
+pub use containerd::Containerd;
 pub use customer::{Customer, Order};
 pub use database::{sealed_password, sealed_passwords};
 pub use kubectl::{Kubectl, VolumeWatch, helm_processes};
 pub use lab::Lab;
 pub use server::{Server, free_port};
 pub use simulated::{Outage, SimulatedCluster};
+pub use watch::{Watch, now};
 
 use std::time::{Duration, Instant};
 

@@ -90,7 +90,7 @@ fn tallied(session: &mut Session, commands: Vec<(String, Command)>, deadline: In
     session.remember(&tally);
     tally.failed.extend(broken);
     let skipped = tally.ignored.into_iter().map(|test| Skip { what: test.name, why: test.why }).collect();
-    Outcome { passed: tally.passed, failed: tally.failed, skipped }
+    Outcome { passed: tally.passed, failed: tally.failed, skipped, ..Outcome::default() }
 }
 
 /// Builds the workspace's tests and tells where they are.
