@@ -149,8 +149,15 @@ pub fn labels(component: &str) -> Value {
 }
 
 /// A container that runs this script.
-pub fn running(script: &str) -> Value {
+fn running(script: &str) -> Value {
     json!({ "command": ["sh", "-c", script] })
+}
+
+/// A container that runs this script, and is ready once somebody listens on this port.
+pub fn listening(script: &str, port: u16) -> Value {
+    let mut container = running(script);
+    container["readinessProbe"] = json!({ "tcpSocket": { "port": port }, "periodSeconds": 1 });
+    container
 }
 
 fn container(name: &str, script: &str) -> Value {

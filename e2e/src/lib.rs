@@ -22,7 +22,7 @@ mod watch;
 pub use api::{Api, Stream, password, request};
 pub use browser::see_order_in_admin;
 pub use canaries::{ArgumentWatch, Canaries};
-pub use charts::{REST, SmallChart, labels, running};
+pub use charts::{REST, SmallChart, labels, listening};
 pub use containerd::Containerd;
 pub use customer::{Customer, Order};
 pub use database::{sealed_password, sealed_passwords};

@@ -199,7 +199,10 @@ impl Case {
 impl Drop for Case {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("{}", self.server.as_ref().map(Server::output).unwrap_or_default());
+            let output = self.server.as_ref().map(Server::output).unwrap_or_default();
+            // Somebody who waits for something asks again and again.
+            let is_told = |line: &&str| !line.contains("middleware::finish");
+            eprintln!("{}", output.lines().filter(is_told).collect::<Vec<_>>().join("\n"));
         }
         // Without it, nobody makes again what is removed here.
         self.server = None;

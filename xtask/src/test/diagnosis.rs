@@ -9,7 +9,8 @@ use serde::Deserialize;
 use super::{outcome::Outcome, session::Session, unit};
 use crate::{
     cargo::{self, Profile},
-    paths,
+    cluster::Cluster,
+    exec, paths,
 };
 
 /// Most of their time is waiting.
@@ -20,14 +21,48 @@ const ONE_BY_ONE: &str = "--test-threads=1";
 const TOGETHER: &str = "injected::together::";
 const ALONE: &str = "injected::alone::";
 
+/// On what they make that belongs to no namespace.
+const MADE_BY_CASES: &str = "store-platform/test=diagnosis";
+
 /// The cases: faults that must be told, as the right failure of the right object, in time.
 const FAULTS: &[&str] = &[
+    "a_chart_that_cannot_be_rendered_is_refused_once",
     "a_claim_whose_storage_class_is_missing_fails_the_store",
+    "a_container_that_is_killed_for_its_memory_fails_the_store",
+    "a_container_whose_secret_is_missing_fails_the_store",
+    "a_deployment_deleted_by_hand_is_drift",
+    "a_deployment_deleted_by_hand_is_repaired_when_asked_for",
+    "a_finalizer_that_holds_the_namespace_is_named_and_never_forced",
+    "a_host_that_is_taken_is_refused_before_anything_is_made",
+    "a_mysql_that_keeps_crashing_fails_the_store",
+    "a_name_used_again_while_the_old_namespace_goes_gets_a_namespace_of_its_own",
+    "a_pod_that_no_node_has_room_for_fails_the_store",
+    "a_pod_that_pod_security_refuses_fails_the_store",
+    "a_postgresql_that_keeps_crashing_fails_the_store",
+    "a_ready_store_whose_image_cannot_be_pulled_any_more_is_degraded",
+    "a_release_record_that_is_too_large_is_refused_at_once",
+    "a_setup_job_past_its_deadline_fails_the_store",
     "a_setup_job_that_exceeds_its_backoff_limit_fails_the_store",
+    "a_setup_job_that_is_removed_does_not_hang_the_store",
+    "a_startup_probe_that_never_passes_fails_the_store",
+    "a_volume_that_is_full_fails_the_store",
+    "a_volume_that_is_to_be_kept_is_listed_and_kept",
+    "a_webhook_that_holds_the_namespace_is_named",
+    "an_admission_webhook_that_is_down_is_named_and_waited_for",
+    "an_api_service_that_does_not_answer_is_named_as_the_blocker",
     "an_image_that_cannot_be_pulled_fails_the_store",
+    "an_ingress_whose_class_is_missing_is_not_published",
+    "an_ingress_without_an_address_is_not_published",
+    "an_object_of_somebody_else_is_named_and_never_taken_over",
+    "every_attempt_is_judged_by_its_own_setup_job",
+    "pods_that_a_quota_forbids_fail_the_store",
+    "time_that_runs_out_names_the_gate_and_the_prime_suspect_of_a_real_store",
+    "values_against_the_schema_of_the_real_chart_are_refused_once",
+    "values_of_exactly_4096_bytes_are_applied_to_the_last_key",
 ];
 /// The cases that must not fail.
-const CONTROLS: &[&str] = &[];
+const CONTROLS: &[&str] =
+    &["a_single_crash_is_no_failure", "a_slow_database_is_no_failure", "an_image_pull_that_recovers_is_no_failure"];
 
 /// Runs them all: those that touch only their own namespaces together, then the others one by one.
 pub(crate) fn run(session: &mut Session, deadline: Instant) -> Result<Outcome> {
@@ -55,7 +90,9 @@ pub(crate) fn run(session: &mut Session, deadline: Instant) -> Result<Outcome> {
         // Somebody who names tests means those, not all that belong here.
         let group = session.filter.is_empty().then_some(group);
         let arguments: Vec<&str> = [threads, &other].into_iter().chain(group).collect();
-        outcome.add(unit::run_ignored(session, "e2e", &arguments, &environment, deadline)?);
+        let found = unit::run_ignored(session, "e2e", &arguments, &environment, deadline);
+        sweep(&cluster)?;
+        outcome.add(found?);
     }
     let verdict = Verdict::of(&read(&report)?);
     println!("{}", verdict.table);
@@ -70,6 +107,15 @@ pub(crate) fn run(session: &mut Session, deadline: Instant) -> Result<Outcome> {
     println!("{}", verdict.line);
     outcome.last_line = Some(verdict.line);
     Ok(outcome)
+}
+
+/// Removes what belongs to the whole cluster of cases that were killed: an API service that does not answer keeps every
+/// namespace from going.
+fn sweep(cluster: &Cluster) -> Result<()> {
+    let mut delete = cluster.kubectl();
+    delete.args(["delete", "apiservices,validatingwebhookconfigurations,ingressclasses,storageclasses"]);
+    delete.args(["--selector", MADE_BY_CASES, "--ignore-not-found"]);
+    exec::capture(&mut delete).map(drop)
 }
 
 /// What one case reported.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use e2e::{Containerd, SmallChart, Watch, running};
+use e2e::{Containerd, SmallChart, Watch, listening};
 use serde_json::json;
 
 use crate::case::SOON;
@@ -31,8 +31,7 @@ async fn an_image_pull_that_recovers_is_no_failure() {
 #[ignore = "needs a cluster: cargo xtask test --only diagnosis"]
 async fn a_slow_database_is_no_failure() {
     let mut case = case!(Control);
-    let mut database = running("sleep 75; exec httpd -f -p 5432");
-    database["readinessProbe"] = json!({ "tcpSocket": { "port": 5432 }, "periodSeconds": 1 });
+    let database = listening("sleep 75; exec httpd -f -p 5432", 5432);
     let store = case.store("slow-data", &SmallChart::new().database(&database)).await;
     store.ready_at_once().await;
     case.is_right();
@@ -44,8 +43,7 @@ async fn a_single_crash_is_no_failure() {
     let mut case = case!(Control);
     // After its crash it takes longer to start than a crash loop has to last.
     let script = "[ -e /scratch/crashed ] || { touch /scratch/crashed; exit 1; }; sleep 65; exec httpd -f -p 9000";
-    let mut server = running(script);
-    server["readinessProbe"] = json!({ "tcpSocket": { "port": 9000 }, "periodSeconds": 1 });
+    let mut server = listening(script, 9000);
     server["volumeMounts"] = json!([{ "name": "scratch", "mountPath": "/scratch" }]);
     let scratch = json!({ "volumes": [{ "name": "scratch", "emptyDir": {} }] });
     let store = case.store("one-crash", &SmallChart::new().server(&server).pod("server", &scratch)).await;

@@ -1,6 +1,6 @@
 //! Pods that cannot start, or do not stay.
 
-use e2e::{SmallChart, Watch, running};
+use e2e::{SmallChart, Watch, listening};
 use serde_json::json;
 
 use crate::case::{Case, SOON, least_times};
@@ -42,7 +42,7 @@ async fn a_mysql_that_keeps_crashing_fails_the_store() {
 }
 
 async fn a_database_that_keeps_crashing_is_named(case: &mut Case, engine: &str, begins: &str) {
-    let chart = SmallChart::new().database(&running("echo 'the data directory is no database'; exit 7"));
+    let chart = SmallChart::new().database(&listening("echo 'the data directory is no database'; exit 7", 5432));
     let api = case.serve(&chart, &[]).await;
     let store = case.create_of(&api, "crashes", engine).await;
     let pods = Watch::start(&case.lab, &store.path("pods"));
@@ -58,7 +58,7 @@ async fn a_database_that_keeps_crashing_is_named(case: &mut Case, engine: &str, 
 #[ignore = "needs a cluster: cargo xtask test --only diagnosis"]
 async fn a_container_that_is_killed_for_its_memory_fails_the_store() {
     let mut case = case!(Fault);
-    let mut greedy = running("x=0123456789abcdef; while :; do x=$x$x; done");
+    let mut greedy = listening("x=0123456789abcdef; while :; do x=$x$x; done", 9000);
     greedy["resources"] = json!({ "limits": { "memory": "32Mi" } });
     let store = case.store("greedy", &SmallChart::new().server(&greedy)).await;
     let pods = Watch::start(&case.lab, &store.path("pods"));
@@ -121,7 +121,7 @@ async fn time_that_runs_out_names_the_gate_and_the_prime_suspect_of_a_real_store
         .saying("application")
         .saying("Insufficient cpu")
         .of_failed(&failed);
-    let over = store.told("gate_met", "queued").await + std::time::Duration::from_secs(20);
+    let over = store.told("attempt_started", "").await + std::time::Duration::from_secs(20);
     case.detected("timed_out", over, store.told("failed", "").await);
     case.is_right();
 }

@@ -1,6 +1,6 @@
 //! Volumes that are not made, are full, or are to be kept.
 
-use e2e::{Kubectl, SmallChart, Watch, own_name, running, text, until};
+use e2e::{Kubectl, SmallChart, Watch, listening, own_name, text, until};
 use serde_json::{Value, json};
 
 use crate::case::{SOON, least_times};
@@ -30,7 +30,7 @@ async fn a_volume_that_is_full_fails_the_store() {
     let mut case = case!(Fault);
     // A volume of a size that is kept: one in memory.
     let volume = json!({ "name": "data", "emptyDir": { "medium": "Memory", "sizeLimit": "1Mi" } });
-    let mut database = running("dd if=/dev/zero of=/data/log bs=64k count=64");
+    let mut database = listening("dd if=/dev/zero of=/data/log bs=64k count=64", 5432);
     database["volumeMounts"] = json!([{ "name": "data", "mountPath": "/data" }]);
     let chart = SmallChart::new().database(&database).pod("database", &json!({ "volumes": [volume] }));
     let store = case.store("full", &chart).await;
