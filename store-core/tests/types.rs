@@ -158,7 +158,7 @@ fn templates_that_are_none(#[case] template: &str) {
 fn unknown_words_name_what_is_allowed() {
     assert_eq!(
         "shopify".parse::<Engine>().expect_err("unknown").message(),
-        r#"unknown engine "shopify"; allowed: medusa"#
+        r#"unknown engine "shopify"; allowed: medusa, woocommerce"#
     );
     assert_eq!(
         "huge".parse::<Plan>().expect_err("unknown").message(),
@@ -186,6 +186,18 @@ fn gates_are_met_in_order_and_stay_met() {
     assert_eq!((release.started_at, release.ended_at), (Some(ago(8)), Some(ago(6))));
     gates.advance(usize::MAX, now());
     assert_eq!(gates.step(), None);
+}
+
+#[test]
+fn each_engine_has_gates_in_its_own_order() {
+    let between = |engine| Gate::of(engine)[5..7].to_vec();
+    assert_eq!(between(Engine::Medusa), [Gate::Setup, Gate::Application]);
+    assert_eq!(between(Engine::Woocommerce), [Gate::Application, Gate::Setup]);
+    for engine in Engine::ALL {
+        assert_eq!(Gate::of(engine).first(), Some(&Gate::Queued));
+        assert_eq!(Gate::of(engine).last(), Some(&Gate::Storefront));
+        assert_eq!(engine.as_str().parse(), Ok(engine));
+    }
 }
 
 #[test]

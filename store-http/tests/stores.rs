@@ -230,6 +230,7 @@ async fn wrong_filters_are_named(#[case] query: &str, #[case] fields: &[&str]) {
 #[case("status=provisioning,DELETING", &["one", "two", "three"])]
 #[case("status=READY&status=DELETING", &["two"])]
 #[case("engine=medusa", &["one", "two", "three"])]
+#[case("engine=woocommerce", &[])]
 #[case("name=two", &["two"])]
 #[case("name=four", &[])]
 #[tokio::test]

@@ -18,7 +18,7 @@ pub(super) async fn run(context: &Context, args: ListArgs) -> Result<(), Failure
         Format::Json | Format::Yaml => context.output.value(&list),
         Format::Name => list.stores.iter().try_for_each(|store| context.output.text(handle(store))),
         Format::Table | Format::Wide if list.stores.is_empty() => {
-            context.terminal.say("There are no stores. The first one: store create NAME --engine medusa …");
+            context.terminal.say("There are no stores. The first one: store create NAME --engine woocommerce …");
             Ok(())
         }
         Format::Table | Format::Wide => context.output.text(&context.output.stores(&list.stores, clock::now())),

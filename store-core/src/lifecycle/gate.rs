@@ -43,6 +43,17 @@ impl Gate {
                 Self::Application,
                 Self::Storefront,
             ],
+            // WordPress serves as soon as its database is there; the setup job then makes a shop of it.
+            Engine::Woocommerce => &[
+                Self::Queued,
+                Self::Namespace,
+                Self::Credentials,
+                Self::Release,
+                Self::Database,
+                Self::Application,
+                Self::Setup,
+                Self::Storefront,
+            ],
         }
     }
 

@@ -12,6 +12,8 @@ use super::InvalidValue;
 pub enum Engine {
     /// Medusa 2 with PostgreSQL.
     Medusa,
+    /// WordPress with WooCommerce and MariaDB.
+    Woocommerce,
 }
 
 /// A part of a store, as the label `app.kubernetes.io/component` names it.
@@ -71,12 +73,13 @@ impl std::fmt::Display for Component {
 
 impl Engine {
     /// Every engine.
-    pub const ALL: [Self; 1] = [Self::Medusa];
+    pub const ALL: [Self; 2] = [Self::Medusa, Self::Woocommerce];
 
     /// The engine's name on the wire and in the chart's values.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Medusa => "medusa",
+            Self::Woocommerce => "woocommerce",
         }
     }
 
@@ -84,23 +87,26 @@ impl Engine {
     pub fn title(self) -> &'static str {
         match self {
             Self::Medusa => "Medusa",
+            Self::Woocommerce => "WooCommerce",
         }
     }
 
     /// The workloads that must run.
     pub fn workloads(self) -> &'static [Workload] {
         match self {
-            Self::Medusa => &[
+            Self::Medusa | Self::Woocommerce => &[
                 Workload { component: Component::Database, kind: WorkloadKind::StatefulSet },
                 Workload { component: Component::Server, kind: WorkloadKind::Deployment },
             ],
         }
     }
 
-    /// The database software, as users know it; failures name it.
+    /// The database software, as users know it; failures name it. `MariaDB` stands in for `MySQL`, and that is the name
+    /// under which shopkeepers know their shop's database.
     pub fn database_title(self) -> &'static str {
         match self {
             Self::Medusa => "PostgreSQL",
+            Self::Woocommerce => "MySQL",
         }
     }
 
@@ -108,6 +114,7 @@ impl Engine {
     pub fn admin_path(self) -> &'static str {
         match self {
             Self::Medusa => "/app",
+            Self::Woocommerce => "/wp-admin",
         }
     }
 
@@ -115,6 +122,7 @@ impl Engine {
     pub fn generated_credentials(self) -> &'static [&'static str] {
         match self {
             Self::Medusa => &["database-password", "jwt-secret", "cookie-secret"],
+            Self::Woocommerce => &["database-password", "database-root-password", "wordpress-secret"],
         }
     }
 }

@@ -10,13 +10,14 @@ use futures::StreamExt;
 use jiff::Timestamp;
 use tokio::sync::broadcast;
 
+use super::milestones::milestone;
 use crate::lifecycle::{Failure, FailureCode, Gate, ObjectRef, Published, Store, VolumeFate};
 use crate::ports::{
     ActionContext, ActionInFlight, ActionKind, ChangeStream, Clock, ClusterIdentity, CredentialsSeen, Deployer,
     ErrorClass, Freshness, HealthProbe, NamespaceSeen, Observation, PendingKind, PortError, ReleaseSeen, SetupReport,
     SetupSeen, StopOutcome, Suspicion, VolumeSeen, WorkloadSeen,
 };
-use crate::store::{Component, StoreCredentials, StoreId};
+use crate::store::{Component, Engine, StoreCredentials, StoreId};
 
 /// How long the simulated parts take.
 #[derive(Debug, Clone, Copy)]
@@ -426,16 +427,19 @@ impl FakeCluster {
         seen.release = ReleaseSeen::Deployed { revisions };
         let since = release.installed_at;
         let age = elapsed(since, self.clock.now());
-        let reached = |step: u32| age >= self.timings.milestone * step && (!is_broken || step == 1);
+        let reached = |gate| {
+            let step = milestone(store.engine, gate);
+            age >= self.timings.milestone * step && (!is_broken || step == 1)
+        };
         seen.leftovers = 3;
         seen.workloads = vec![
-            WorkloadSeen { component: Component::Database, ready: reached(1), since },
-            WorkloadSeen { component: Component::Server, ready: reached(3), since },
+            WorkloadSeen { component: Component::Database, ready: reached(Gate::Database), since },
+            WorkloadSeen { component: Component::Server, ready: reached(Gate::Application), since },
         ];
         if release.attempt == store.attempt() {
             seen.setup = match () {
-                () if reached(4) => SetupSeen::Succeeded(report(&store.id)),
-                () if reached(2) => SetupSeen::Initialised,
+                () if reached(Gate::Storefront) => SetupSeen::Succeeded(report(store)),
+                () if reached(Gate::Setup) => SetupSeen::Initialised,
                 () => SetupSeen::Waiting,
             };
         }
@@ -445,9 +449,9 @@ impl FakeCluster {
     }
 }
 
-fn report(store: &StoreId) -> SetupReport {
-    let key = ("publishable_api_key".to_owned(), format!("pk_simulated_{store}"));
-    SetupReport { details: BTreeMap::from([key]) }
+fn report(store: &Store) -> SetupReport {
+    let key = || ("publishable_api_key".to_owned(), format!("pk_simulated_{}", store.id));
+    SetupReport { details: (store.engine == Engine::Medusa).then(key).into_iter().collect() }
 }
 
 fn broken_image() -> Failure {

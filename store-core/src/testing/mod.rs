@@ -2,6 +2,7 @@
 
 mod fake_cluster;
 mod memory_repository;
+mod milestones;
 pub mod repository_contract;
 pub mod simulation;
 mod time;

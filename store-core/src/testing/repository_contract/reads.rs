@@ -100,6 +100,11 @@ pub async fn a_list_is_filtered(repository: Repository) {
     assert_lists(&repository, &named(request(5).name), &[]).await;
     let tombstones = ListQuery { statuses: vec![Status::Deleted], ..named(request(5).name) };
     assert_lists(&repository, &tombstones, &[5]).await;
+    let another = NewStore { engine: Engine::Woocommerce, ..request(7) };
+    repository.create(another).await.unwrap();
+    let of = |engine| ListQuery { engine: Some(engine), ..ListQuery::default() };
+    assert_lists(&repository, &of(Engine::Woocommerce), &[7]).await;
+    assert_lists(&repository, &of(Engine::Medusa), &[1, 2, 3, 4, 6]).await;
 }
 
 /// A page that holds exactly the last stores is the last.

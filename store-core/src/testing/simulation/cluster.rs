@@ -11,6 +11,7 @@ use crate::ports::{
     VolumeSeen, WorkloadSeen,
 };
 use crate::store::{Component, StoreId};
+use crate::testing::milestones::milestone;
 
 /// What is there.
 #[derive(Debug, Default)]
@@ -174,16 +175,21 @@ impl Look {
 
     fn describe_objects(&self, store: &Store, objects: &Objects, seen: &mut Observation) {
         let (reached, since) = (self.milestones(objects), objects.at);
+        let has = |gate| reached >= milestone(store.engine, gate);
         seen.leftovers += 3;
         seen.workloads = vec![
-            WorkloadSeen { component: Component::Database, ready: reached >= 1, since },
-            WorkloadSeen { component: Component::Server, ready: reached >= 3 && !self.is_out(objects), since },
+            WorkloadSeen { component: Component::Database, ready: has(Gate::Database), since },
+            WorkloadSeen {
+                component: Component::Server,
+                ready: has(Gate::Application) && !self.is_out(objects),
+                since,
+            },
         ];
         if objects.attempt == store.attempt() {
             seen.setup = match reached {
                 _ if self.setup_failed(objects) => SetupSeen::Failed(setup_failure()),
                 MILESTONES.. => SetupSeen::Succeeded(SetupReport::default()),
-                2.. => SetupSeen::Initialised,
+                _ if has(Gate::Setup) => SetupSeen::Initialised,
                 _ => SetupSeen::Waiting,
             };
         }
