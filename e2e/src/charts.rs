@@ -1,4 +1,4 @@
-//! Charts of a few objects, as small as a store can be: what they run is BusyBox, so that one thing can be wrong with
+//! Charts of a few objects, as small as a store can be: what they run is `busybox`, so that one thing can be wrong with
 //! them while everything else is right and quick. Nothing that is seen on them says anything about shops.
 
 use std::collections::BTreeMap;

@@ -47,10 +47,13 @@ pub(crate) struct Case {
     kind: Kind,
     server: Option<Server>,
     namespaces: Vec<String>,
-    undo: Vec<Box<dyn FnOnce(&Kubectl) + Send>>,
+    undo: Vec<Undo>,
     measured: Vec<Measured>,
     is_right: bool,
 }
+
+/// Takes back what a case did to the cluster.
+type Undo = Box<dyn FnOnce(&Kubectl) + Send>;
 
 /// How soon something was told.
 #[derive(Debug, Clone)]
@@ -173,7 +176,7 @@ impl Case {
     }
 
     /// Everything was as it should be.
-    pub(crate) fn is_right(mut self) {
+    pub(crate) fn ends_right(mut self) {
         self.is_right = true;
     }
 
@@ -247,7 +250,7 @@ impl Store {
 
     /// Waits until the store shows this; returns the store, and when it first did.
     pub(crate) async fn shows(&self, what: &str, is: impl Fn(&Value) -> bool) -> (Value, Timestamp) {
-        until(&format!("store {} shows {what}", self.id), PATIENCE, || async {
+        until(&format!("store {} shows {what}", self.id), SOON, || async {
             let store = self.read().await;
             if is(&store) { Ok((store, e2e::now())) } else { Err(format!("{store:#}")) }
         })

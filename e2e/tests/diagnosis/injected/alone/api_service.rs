@@ -29,12 +29,12 @@ async fn an_api_service_that_does_not_answer_is_named_as_the_blocker() {
     store.api.delete(&store.id).await;
     let is_shown = shown::is_held_up(&store.namespace, "NamespaceDeletionDiscoveryFailure");
     let shown = namespaces.until("the API cannot be discovered", SOON, is_shown).await;
-    let (blocked, told) = store.shows("its blocker", |store| store["blocker"].is_object()).await;
+    let (held_up, told) = store.shows("its blocker", |store| store["blocker"].is_object()).await;
     case.kubectl.run(&["delete", "apiservice", &format!("v1.{GROUP}")]);
-    assert_eq!(blocked["status"], "DELETING");
-    let blocker = blocked["blocker"].to_string();
+    assert_eq!(held_up["status"], "DELETING");
+    let blocker = held_up["blocker"].to_string();
     assert!(blocker.contains(GROUP), "it does not name the API service: {blocker}");
     case.detected_when_due("blocker", shown, shown + PATIENCE_WITH_TEARDOWNS, told);
     store.deleted(&case.kubectl).await;
-    case.is_right();
+    case.ends_right();
 }

@@ -24,7 +24,7 @@ async fn an_image_pull_that_recovers_is_no_failure() {
     tokio::time::sleep(MISSING_FOR).await;
     containerd.tag("docker.io/library/busybox:latest", &image);
     store.ready_at_once().await;
-    case.is_right();
+    case.ends_right();
 }
 
 #[tokio::test]
@@ -34,7 +34,7 @@ async fn a_slow_database_is_no_failure() {
     let database = listening("sleep 75; exec httpd -f -p 5432", 5432);
     let store = case.store("slow-data", &SmallChart::new().database(&database)).await;
     store.ready_at_once().await;
-    case.is_right();
+    case.ends_right();
 }
 
 #[tokio::test]
@@ -51,5 +51,5 @@ async fn a_single_crash_is_no_failure() {
     pods.until("the server crashes", SOON, shown::crashed(1)).await;
     store.ready_at_once().await;
     assert_eq!(pods.first(shown::crashed(2)), None, "it crashed more than once");
-    case.is_right();
+    case.ends_right();
 }

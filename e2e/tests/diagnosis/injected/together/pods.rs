@@ -22,7 +22,7 @@ async fn an_image_that_cannot_be_pulled_fails_the_store() {
         .saying(&image)
         .of_failed(&store.failed().await);
     case.detected("image_pull", shown, store.told("failed", "").await);
-    case.is_right();
+    case.ends_right();
 }
 
 #[tokio::test]
@@ -30,7 +30,7 @@ async fn an_image_that_cannot_be_pulled_fails_the_store() {
 async fn a_postgresql_that_keeps_crashing_fails_the_store() {
     let mut case = case!(Fault);
     a_database_that_keeps_crashing_is_named(&mut case, "medusa", "PostgreSQL pod not ready").await;
-    case.is_right();
+    case.ends_right();
 }
 
 #[tokio::test]
@@ -38,7 +38,7 @@ async fn a_postgresql_that_keeps_crashing_fails_the_store() {
 async fn a_mysql_that_keeps_crashing_fails_the_store() {
     let mut case = case!(Fault);
     a_database_that_keeps_crashing_is_named(&mut case, "woocommerce", "MySQL pod not ready").await;
-    case.is_right();
+    case.ends_right();
 }
 
 async fn a_database_that_keeps_crashing_is_named(case: &mut Case, engine: &str, begins: &str) {
@@ -67,7 +67,7 @@ async fn a_container_that_is_killed_for_its_memory_fails_the_store() {
     expected.of_failed(&store.failed().await);
     let repeated = pods.first(shown::crashed(least_times("out_of_memory"))).expect("it was killed often enough");
     case.detected_after("out_of_memory", shown, repeated, store.told("failed", "").await);
-    case.is_right();
+    case.ends_right();
 }
 
 #[tokio::test]
@@ -84,7 +84,7 @@ async fn a_pod_that_no_node_has_room_for_fails_the_store() {
         .saying("Insufficient cpu")
         .of_failed(&store.failed().await);
     case.detected("unschedulable", shown, store.told("failed", "").await);
-    case.is_right();
+    case.ends_right();
 }
 
 #[tokio::test]
@@ -103,7 +103,7 @@ async fn a_container_whose_secret_is_missing_fails_the_store() {
         .saying("no-such-secret")
         .of_failed(&store.failed().await);
     case.detected("container_config", shown, store.told("failed", "").await);
-    case.is_right();
+    case.ends_right();
 }
 
 #[tokio::test]
@@ -123,5 +123,5 @@ async fn time_that_runs_out_names_the_gate_and_the_prime_suspect_of_a_real_store
         .of_failed(&failed);
     let over = store.told("attempt_started", "").await + std::time::Duration::from_secs(20);
     case.detected("timed_out", over, store.told("failed", "").await);
-    case.is_right();
+    case.ends_right();
 }

@@ -26,5 +26,5 @@ async fn a_startup_probe_that_never_passes_fails_the_store() {
     // Until the gates before it are met, nobody expects the server to start.
     let counted_from = shown.max(store.told("gate_met", "setup").await);
     case.detected("probe_failing", counted_from, store.told("failed", "").await);
-    case.is_right();
+    case.ends_right();
 }

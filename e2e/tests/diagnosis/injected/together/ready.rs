@@ -24,7 +24,7 @@ async fn a_deployment_deleted_by_hand_is_drift() {
     failure("drift").blaming("Deployment", "server").of_degraded(&degraded);
     case.detected("drift", shown, told);
     assert_eq!(store.read().await["status"], "READY");
-    case.is_right();
+    case.ends_right();
 }
 
 #[tokio::test]
@@ -41,7 +41,7 @@ async fn a_deployment_deleted_by_hand_is_repaired_when_asked_for() {
     assert_eq!(status, 202, "{body:#}");
     store.api.until_condition(&store.id, "healthy").await;
     case.kubectl.run(&["get", "deployment", "server", "-n", &store.namespace]);
-    case.is_right();
+    case.ends_right();
 }
 
 #[tokio::test]
@@ -63,7 +63,7 @@ async fn a_ready_store_whose_image_cannot_be_pulled_any_more_is_degraded() {
     case.detected("image_pull", shown, told);
     set_image(&case, &store, "busybox:latest");
     store.api.until_condition(&store.id, "healthy").await;
-    case.is_right();
+    case.ends_right();
 }
 
 fn is_degraded_by(code: &str) -> impl Fn(&serde_json::Value) -> bool {
@@ -81,7 +81,7 @@ async fn an_ingress_whose_class_is_missing_is_not_published() {
     let mut case = case!(Fault);
     let store = case.store("no-ingress", &SmallChart::new().ingress("no-such-class")).await;
     is_not_published(&mut case, &store, "ingress_class_missing", "no-such-class").await;
-    case.is_right();
+    case.ends_right();
 }
 
 #[tokio::test]
@@ -96,7 +96,7 @@ async fn an_ingress_without_an_address_is_not_published() {
     case.make("ingressclass", &ingress_class);
     let store = case.store("no-address", &SmallChart::new().ingress(&class)).await;
     is_not_published(&mut case, &store, "ingress_no_address", &class).await;
-    case.is_right();
+    case.ends_right();
 }
 
 /// It becomes READY, and says at once that and why its URL cannot answer.

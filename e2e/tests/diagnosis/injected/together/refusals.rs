@@ -25,7 +25,7 @@ async fn pods_that_a_quota_forbids_fail_the_store() {
         .saying("no-pods")
         .of_failed(&store.failed().await);
     case.detected("pods_refused", shown, store.told("failed", "").await);
-    case.is_right();
+    case.ends_right();
 }
 
 #[tokio::test]
@@ -42,7 +42,7 @@ async fn a_pod_that_pod_security_refuses_fails_the_store() {
         .saying("violates PodSecurity")
         .of_failed(&store.failed().await);
     case.detected("pods_refused", shown, store.told("failed", "").await);
-    case.is_right();
+    case.ends_right();
 }
 
 #[tokio::test]
@@ -65,5 +65,5 @@ async fn a_host_that_is_taken_is_refused_before_anything_is_made() {
     let selector = format!("store-platform/installation={installation}");
     let namespaces = case.kubectl.list(&["namespaces", "-l", &selector]);
     assert_eq!(namespaces.len(), 1, "{namespaces:#?}");
-    case.is_right();
+    case.ends_right();
 }

@@ -51,7 +51,7 @@ async fn a_chart_that_cannot_be_rendered_is_refused_once() {
     let chart = SmallChart::new().file("templates/broken.yaml", "{{ .Values.no.such.key }}\n");
     let api = case.serve(&chart, &[("HELM_BINARY", &helm.program)]).await;
     is_refused_once(&mut case, &api, &helm, "broken.yaml").await;
-    case.is_right();
+    case.ends_right();
 }
 
 #[tokio::test]
@@ -66,7 +66,7 @@ async fn values_against_the_schema_of_the_real_chart_are_refused_once() {
     let changes = [("HELM_BINARY", helm.program.as_str()), ("HELM_ENV_VALUES_FILE", &values)];
     let api = case.serve_chart(&chart, &changes).await;
     is_refused_once(&mut case, &api, &helm, "startSeconds").await;
-    case.is_right();
+    case.ends_right();
 }
 
 async fn is_refused_once(case: &mut Case, api: &Api, helm: &Helm, says: &str) {
@@ -111,7 +111,7 @@ async fn a_release_record_that_is_too_large_is_refused_at_once() {
     assert_eq!(case.kubectl.revisions(&store.namespace), Vec::<String>::new());
     let is_install = |run: &&String| run.starts_with("install") && !run.contains("--dry-run");
     assert!(helm.runs(&store).iter().filter(is_install).count() <= 1, "{:#?}", helm.runs(&store));
-    case.is_right();
+    case.ends_right();
 }
 
 #[tokio::test]
@@ -139,7 +139,7 @@ async fn an_object_of_somebody_else_is_named_and_never_taken_over() {
     failure("foreign_object").blaming("Service", "storefront").of_failed(&store.failed().await);
     case.detected("foreign_object", shown, store.told("failed", "").await);
     assert_eq!(read(&case), before, "it was changed");
-    case.is_right();
+    case.ends_right();
 }
 
 #[tokio::test]
@@ -166,7 +166,7 @@ async fn an_admission_webhook_that_is_down_is_named_and_waited_for() {
     case.detected_when_due("action_failed", shown, shown, first);
     case.kubectl.run(&["delete", "validatingwebhookconfiguration", &text(&webhook["metadata"]["name"])]);
     store.ready_at_once().await;
-    case.is_right();
+    case.ends_right();
 }
 
 #[tokio::test]
@@ -186,5 +186,5 @@ async fn values_of_exactly_4096_bytes_are_applied_to_the_last_key() {
     let path = "jsonpath={.metadata.annotations.store-platform\\.test/last}";
     let live = case.kubectl.run(&["get", "deployment", "server", "-n", &store.namespace, "-o", path]);
     assert_eq!(live, e2e::own_name("the-last-key"));
-    case.is_right();
+    case.ends_right();
 }

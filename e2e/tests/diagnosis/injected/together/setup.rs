@@ -22,7 +22,7 @@ async fn a_setup_job_that_exceeds_its_backoff_limit_fails_the_store() {
         .saying("the catalogue is gone")
         .of_failed(&store.failed().await);
     case.detected("setup_failed", shown, store.told("failed", "").await);
-    case.is_right();
+    case.ends_right();
 }
 
 #[tokio::test]
@@ -38,7 +38,7 @@ async fn a_setup_job_past_its_deadline_fails_the_store() {
         .beginning("Setup job did not complete")
         .of_failed(&store.failed().await);
     case.detected("setup_failed", shown, store.told("failed", "").await);
-    case.is_right();
+    case.ends_right();
 }
 
 #[tokio::test]
@@ -57,7 +57,7 @@ async fn a_setup_job_that_is_removed_does_not_hang_the_store() {
         .beginning("Setup job did not complete")
         .of_failed(&store.failed().await);
     case.detected("setup_failed", shown, store.told("failed", "").await);
-    case.is_right();
+    case.ends_right();
 }
 
 #[tokio::test]
@@ -85,7 +85,7 @@ async fn every_attempt_is_judged_by_its_own_setup_job() {
         retry(&store).await;
     }
     assert_eq!(store.ready().await["attempt"], 3);
-    case.is_right();
+    case.ends_right();
 }
 
 fn failed_of(store: &Store, attempt: u32) -> impl Fn(&serde_json::Value) -> bool {

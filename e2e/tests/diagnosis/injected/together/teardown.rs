@@ -23,16 +23,16 @@ async fn a_finalizer_that_holds_the_namespace_is_named_and_never_forced() {
     store.api.delete(&store.id).await;
     let is_shown = shown::is_held_up(&store.namespace, "NamespaceFinalizersRemaining");
     let shown = namespaces.until("the namespace waits for a finalizer", SOON, is_shown).await;
-    let (blocked, told) = store.shows("its blocker", |store| store["blocker"].is_object()).await;
-    assert_eq!(blocked["status"], "DELETING");
-    let blocker = blocked["blocker"].to_string();
+    let (held_up, told) = store.shows("its blocker", |store| store["blocker"].is_object()).await;
+    assert_eq!(held_up["status"], "DELETING");
+    let blocker = held_up["blocker"].to_string();
     assert!(blocker.contains(FINALIZER), "it does not name the finalizer: {blocker}");
     case.detected_when_due("blocker", shown, shown + PATIENCE_WITH_TEARDOWNS, told);
     assert_eq!(uid(&case.kubectl, &store, "configmap/held"), held, "it was forced");
     assert!(blocker.contains("held"), "it does not name the object: {blocker}");
     release(&case.kubectl, &store.namespace);
     store.deleted(&case.kubectl).await;
-    case.is_right();
+    case.ends_right();
 }
 
 #[tokio::test]
@@ -48,14 +48,14 @@ async fn a_webhook_that_holds_the_namespace_is_named() {
     store.api.delete(&store.id).await;
     let is_shown = shown::is_held_up(&store.namespace, "NamespaceDeletionContentFailure");
     let shown = namespaces.until("the namespace's content cannot be deleted", SOON, is_shown).await;
-    let (blocked, told) = store.shows("its blocker", |store| store["blocker"].is_object()).await;
-    assert_eq!(blocked["status"], "DELETING");
-    let blocker = blocked["blocker"].to_string();
+    let (held_up, told) = store.shows("its blocker", |store| store["blocker"].is_object()).await;
+    assert_eq!(held_up["status"], "DELETING");
+    let blocker = held_up["blocker"].to_string();
     assert!(blocker.contains(&name), "it does not name the webhook: {blocker}");
     case.detected_when_due("blocker", shown, shown + PATIENCE_WITH_TEARDOWNS, told);
     case.kubectl.run(&["delete", "validatingwebhookconfiguration", &text(&webhook["metadata"]["name"])]);
     store.deleted(&case.kubectl).await;
-    case.is_right();
+    case.ends_right();
 }
 
 #[tokio::test]
@@ -83,7 +83,7 @@ async fn a_name_used_again_while_the_old_namespace_goes_gets_a_namespace_of_its_
     assert_ne!(next.namespace, store.namespace);
     next.ready().await;
     assert_ne!(uid(&case.kubectl, &next, &format!("namespace/{}", next.namespace)), old);
-    case.is_right();
+    case.ends_right();
 }
 
 /// Puts an object into the store's namespace that does not go. Returns its UID.

@@ -21,7 +21,7 @@ async fn a_claim_whose_storage_class_is_missing_fails_the_store() {
         .saying("no-such-class")
         .of_failed(&store.failed().await);
     case.detected("volume_claim", shown, store.told("failed", "").await);
-    case.is_right();
+    case.ends_right();
 }
 
 #[tokio::test]
@@ -43,7 +43,7 @@ async fn a_volume_that_is_full_fails_the_store() {
         .of_failed(&store.failed().await);
     let repeated = pods.first(shown::crashed(least_times("volume_full"))).expect("it crashed often enough");
     case.detected_after("volume_full", shown, repeated, store.told("failed", "").await);
-    case.is_right();
+    case.ends_right();
 }
 
 #[tokio::test]
@@ -78,7 +78,7 @@ async fn a_volume_that_is_to_be_kept_is_listed_and_kept() {
         if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
     })
     .await;
-    case.is_right();
+    case.ends_right();
 }
 
 fn volumes(kubectl: &Kubectl, class: &str) -> Vec<String> {
