@@ -8,8 +8,8 @@ use common::{ObservationExt, POLL, StoreExt, TIMEOUT, ago, nothing, now, pending
 use pretty_assertions::assert_eq;
 use rstest::rstest;
 use store_core::lifecycle::{
-    Blocker, Deleted, Deleting, Failed, Failure, FailureCode, Gate, Progress, Ready, RemovedVolume, Store,
-    TeardownEvidence, VolumeFate,
+    Blocker, Deleted, Deleting, Failed, Failure, FailureCode, Gate, ObjectRef, Progress, Ready, RemovedVolume, Store,
+    TeardownEvidence, TeardownPhase, TeardownStep, VolumeFate,
 };
 use store_core::ports::{
     CredentialsSeen, ErrorClass, NamespaceSeen, Observation, PendingKind, PortError, ReleaseSeen, SetupReport,
@@ -221,8 +221,15 @@ fn a_ready_store_is_left_alone_whatever_is_seen() {
 }
 
 fn evidence() -> TeardownEvidence {
-    let volume = RemovedVolume { name: "pv-1".into(), claim: "data-database-0".into(), fate: VolumeFate::Deleted };
-    TeardownEvidence { namespace_uid: Some("uid-1".into()), release_revisions: vec![1], volumes: vec![volume] }
+    let (name, claim, reclaim_policy) = ("pv-1".into(), "data-database-0".into(), Some("Delete".into()));
+    let volume = RemovedVolume { name, claim, reclaim_policy, fate: VolumeFate::Deleted };
+    TeardownEvidence {
+        namespace_uid: Some("uid-1".into()),
+        release_revisions: vec![1],
+        workloads: vec![ObjectRef::new("StatefulSet", "database"), ObjectRef::new("Deployment", "server")],
+        volumes: vec![volume],
+        steps: Vec::new(),
+    }
 }
 
 fn deleting(since: u64, uninstall_tried: bool) -> Store {
@@ -265,9 +272,10 @@ fn a_teardown_that_is_held_up_names_what_holds_it_up_once_and_goes_on_trying() {
     let blocker = Blocker { message: "finalizer example.com/hold".into(), object: None, hint: "remove it".into() };
     let mut seen = nothing();
     seen.namespace = NamespaceSeen::Terminating { uid: "uid-1".into(), blocker: Some(blocker.clone()) };
-    assert_eq!(next(&deleting(59, true), &seen), Action::Wait(POLL));
+    assert_eq!(next(&deleting(50, true), &seen), Action::Wait(POLL));
+    assert_eq!(next(&deleting(59, true), &seen), Action::Wait(Duration::from_secs(1)), "it is told in time");
     let mut store = deleting(61, true);
-    let named = Action::Record(Change::Blocked(blocker.clone()));
+    let named = Action::Record(Change::Blocked(Some(blocker.clone())));
     assert_eq!(next(&store, &seen), named);
     // Whoever looks may have a clock of its own.
     let an_hour_behind =
@@ -277,6 +285,25 @@ fn a_teardown_that_is_held_up_names_what_holds_it_up_once_and_goes_on_trying() {
         deleting.blocker = Some(blocker);
     }
     assert_eq!(next(&store, &seen), Action::Wait(POLL));
+    seen.namespace = NamespaceSeen::Terminating { uid: "uid-1".into(), blocker: None };
+    assert_eq!(
+        next(&store, &seen),
+        Action::Record(Change::Blocked(None)),
+        "what holds it up no more is not named any more"
+    );
+}
+
+#[test]
+fn each_phase_of_a_teardown_is_timed_once() {
+    let mut store = deleting(60, false);
+    let Progress::Deleting(deleting) = &mut store.progress else { panic!() };
+    assert!(deleting.ends(TeardownPhase::Release, ago(50)));
+    assert!(!deleting.ends(TeardownPhase::Release, ago(45)));
+    assert!(deleting.ends(TeardownPhase::Namespace, ago(40)));
+    let Ok(Progress::Deleted(deleted)) = store.progress.finish_teardown(ago(30)) else { panic!() };
+    let took = |step: &TeardownStep| (step.phase.as_str(), step.ended_at.duration_since(step.started_at).as_secs());
+    let steps: Vec<_> = deleted.evidence.steps.iter().map(took).collect();
+    assert_eq!(steps, [("release", 10), ("namespace", 10), ("volumes", 10)]);
 }
 
 #[rstest]

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
-use store_core::lifecycle::{GateRecord, Status};
+use store_core::lifecycle::{GateRecord, Published, Status};
 use store_core::service::StoreDocument;
 
 use super::{Format, Output};
@@ -97,7 +97,17 @@ fn add_state(lines: &mut Lines, store: &StoreDocument) {
     lines.add_if("Reason", store.failure_reason.as_ref());
     lines.add_if("Condition", store.condition.as_ref());
     lines.add_if("Degraded", store.degraded.as_ref().map(|degraded| &degraded.reason));
+    lines.add_if("Published", (store.status == Status::Ready).then(|| published(store)));
     lines.add_if("Blocked by", store.blocker.as_ref().map(|blocker| format!("{}. {}", blocker.message, blocker.hint)));
+}
+
+fn published(store: &StoreDocument) -> String {
+    match (store.published, &store.unpublished) {
+        (Published::Yes, _) => "yes".to_owned(),
+        (Published::No, Some(why)) => format!("no: {}", why.reason),
+        (Published::No, None) => "no".to_owned(),
+        (Published::Unknown, _) => "unknown".to_owned(),
+    }
 }
 
 fn add_times(lines: &mut Lines, store: &StoreDocument, now: Timestamp) {
@@ -108,8 +118,17 @@ fn add_times(lines: &mut Lines, store: &StoreDocument, now: Timestamp) {
 }
 
 fn add_teardown(lines: &mut Lines, store: &StoreDocument) {
-    for volume in store.teardown.iter().flat_map(|teardown| &teardown.volumes) {
+    let Some(teardown) = &store.teardown else { return };
+    lines.add_if("Namespace UID", teardown.namespace_uid.as_ref());
+    let listed = |all: Vec<String>| Some(all.join(", ")).filter(|text| !text.is_empty());
+    lines.add_if("Revisions", listed(teardown.release_revisions.iter().map(u32::to_string).collect()));
+    lines.add_if("Workloads", listed(teardown.workloads.iter().map(ToString::to_string).collect()));
+    for volume in &teardown.volumes {
         lines.add("Volume", format!("{} (claim {}), {:?}", volume.name, volume.claim, volume.fate).to_lowercase());
+    }
+    for step in &teardown.steps {
+        let took = text::duration(text::between(step.started_at, step.ended_at));
+        lines.add("Gone", format!("{} after {took}", step.phase.as_str()));
     }
 }
 

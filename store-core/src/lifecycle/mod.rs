@@ -12,7 +12,7 @@ pub use failure::{Blocker, Failure, FailureCode, ObjectRef};
 pub use gate::{Gate, GateRecord, Gates};
 pub use progress::{
     Deleted, Deleting, Failed, InvalidTransition, Progress, Provisioning, Ready, RemovedVolume, TeardownEvidence,
-    VolumeFate,
+    TeardownPhase, TeardownStep, VolumeFate,
 };
 pub use status::{Condition, Published, Status};
 pub use store::{Desired, Intent, Store};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Blocker, Failure};
+use super::{Blocker, Failure, ObjectRef};
 use crate::planted::{Bug, planted};
 
 /// The reconciler's side of a store.
@@ -99,8 +99,63 @@ pub struct TeardownEvidence {
     pub namespace_uid: Option<String>,
     /// Revisions of the Helm release that were found.
     pub release_revisions: Vec<u32>,
+    /// The workloads that were found.
+    #[serde(default)]
+    pub workloads: Vec<ObjectRef>,
     /// The volumes that the store's claims were bound to.
     pub volumes: Vec<RemovedVolume>,
+    /// What was seen gone, and when, in the order in which it went.
+    #[serde(default)]
+    pub steps: Vec<TeardownStep>,
+}
+
+/// A part of a teardown that is over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct TeardownStep {
+    /// What is gone.
+    pub phase: TeardownPhase,
+    /// When the phase before it was over.
+    pub started_at: Timestamp,
+    /// When it was seen to be over.
+    pub ended_at: Timestamp,
+}
+
+/// The parts of a teardown, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum TeardownPhase {
+    /// The release was uninstalled, as well as that went.
+    Release,
+    /// The namespace is gone, with everything in it.
+    Namespace,
+    /// The volumes that go with their claims are gone.
+    Volumes,
+}
+
+impl TeardownPhase {
+    /// The phase on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Release => "release",
+            Self::Namespace => "namespace",
+            Self::Volumes => "volumes",
+        }
+    }
+}
+
+impl Deleting {
+    /// Notes that a phase is over; whether that is news.
+    pub fn ends(&mut self, phase: TeardownPhase, now: Timestamp) -> bool {
+        let steps = &mut self.evidence.steps;
+        if steps.iter().any(|step| step.phase >= phase) {
+            return false;
+        }
+        let started_at = steps.last().map_or(self.since, |step| step.ended_at);
+        steps.push(TeardownStep { phase, started_at, ended_at: now.max(started_at) });
+        true
+    }
 }
 
 /// A persistent volume of a store that was torn down.
@@ -111,6 +166,9 @@ pub struct RemovedVolume {
     pub name: String,
     /// The claim it was bound to.
     pub claim: String,
+    /// Its reclaim policy, as Kubernetes has it: `Delete` or `Retain`.
+    #[serde(default)]
+    pub reclaim_policy: Option<String>,
     /// What became of it.
     pub fate: VolumeFate,
 }
@@ -211,7 +269,10 @@ impl Progress {
     /// Fresh reads showed that nothing is left.
     pub fn finish_teardown(self, at: Timestamp) -> Result<Self, InvalidTransition> {
         match self {
-            Self::Deleting(d) => Ok(Self::Deleted(Deleted { at, evidence: d.evidence, looked_again: false })),
+            Self::Deleting(mut d) => {
+                d.ends(TeardownPhase::Volumes, at);
+                Ok(Self::Deleted(Deleted { at, evidence: d.evidence, looked_again: false }))
+            }
             other => Err(other.refuses("finish its teardown")),
         }
     }

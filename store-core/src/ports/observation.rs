@@ -177,6 +177,8 @@ pub struct VolumeSeen {
     pub name: String,
     /// The claim it is bound to.
     pub claim: String,
+    /// Its reclaim policy, as Kubernetes has it, where that was read.
+    pub reclaim_policy: Option<String>,
     /// What becomes of it when the claim goes.
     pub fate: VolumeFate,
 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::attend::{Next, Turn};
 use super::decide::Step;
-use crate::lifecycle::{EventKind, Failure, FailureCode, Progress};
+use crate::lifecycle::{Blocker, EventKind, Failure, FailureCode, Progress, TeardownPhase};
 use crate::planted::{self, Bug, planted};
 use crate::ports::{
     ActionContext, ActionInFlight, ActionKind, ErrorClass, EventDraft, PortError, Renewal, RepositoryError, WakeUp,
@@ -186,6 +186,7 @@ async fn conclude(
     turn.core.remember_error(&turn.store, kind, error);
     let in_a_row = turn.errors_in_a_row() + 1;
     turn.count_errors(in_a_row);
+    turn.note_refusal(kind, &message);
     // A long outage must not fill the history: the 1st, 2nd, 4th, 8th … failure in a row is told.
     let events =
         if in_a_row.is_power_of_two() { vec![EventDraft::new(EventKind::ActionFailed, message)] } else { Vec::new() };
@@ -272,6 +273,17 @@ impl Turn<'_> {
         }
     }
 
+    /// What refuses again and again that the namespace goes, such as an admission webhook, holds up the teardown.
+    fn note_refusal(&mut self, kind: ActionKind, message: &str) {
+        if let Progress::Deleting(d) = &mut self.store.progress
+            && kind == ActionKind::DeleteNamespace
+            && d.errors_in_a_row > 1
+        {
+            let hint = "See what refuses it (admission webhooks, missing rights); it is tried again and again";
+            d.blocker = Some(Blocker { message: message.to_owned(), object: None, hint: hint.to_owned() });
+        }
+    }
+
     /// `helm uninstall` is best effort in a teardown: the namespace takes everything with it.
     fn has_given_up_on(&self, kind: ActionKind) -> bool {
         kind == ActionKind::Uninstall && matches!(self.store.progress, Progress::Deleting(_))
@@ -296,8 +308,12 @@ impl Turn<'_> {
 
     /// Writes down what the action changed in the turn's own knowledge: budget, errors, how far a teardown is.
     async fn after_action(&mut self, kind: ActionKind, mut events: Vec<EventDraft>) -> Result<Next, RepositoryError> {
+        let now = self.shared_now();
         match &mut self.store.progress {
-            Progress::Deleting(d) if kind == ActionKind::Uninstall => d.uninstall_tried = true,
+            Progress::Deleting(d) if kind == ActionKind::Uninstall => {
+                d.uninstall_tried = true;
+                d.ends(TeardownPhase::Release, now);
+            }
             Progress::Deleted(_) if kind == ActionKind::DeleteNamespace && events.is_empty() => {
                 let message = "a namespace that arrived after the deletion was removed";
                 events.push(EventDraft::new(EventKind::LateArrivalRemoved, message));

@@ -330,8 +330,8 @@ impl Turn<'_> {
                 (before.begin_teardown(evidence, now)?, Some((EventKind::TeardownStarted, message)))
             }
             Change::Blocked(blocker) => {
-                let message = format!("teardown is held up: {}", blocker.message);
-                (with_blocker(before, blocker), Some((EventKind::TeardownBlocked, message)))
+                let told = blocker.as_ref().map(|blocker| format!("teardown is held up: {}", blocker.message));
+                (with_blocker(before, blocker), told.map(|message| (EventKind::TeardownBlocked, message)))
             }
             Change::Deleted => {
                 update.erase_password = true;
@@ -411,9 +411,9 @@ fn set_clearing(progress: Progress, clearing: bool) -> Progress {
     }
 }
 
-fn with_blocker(progress: Progress, blocker: crate::lifecycle::Blocker) -> Progress {
+fn with_blocker(progress: Progress, blocker: Option<crate::lifecycle::Blocker>) -> Progress {
     match progress {
-        Progress::Deleting(d) => Progress::Deleting(crate::lifecycle::Deleting { blocker: Some(blocker), ..d }),
+        Progress::Deleting(d) => Progress::Deleting(crate::lifecycle::Deleting { blocker, ..d }),
         other => other,
     }
 }

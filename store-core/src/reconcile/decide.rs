@@ -65,8 +65,8 @@ pub enum Change {
     Fail(Failure),
     /// Begin the teardown; this is what there is to remove.
     BeginTeardown(TeardownEvidence),
-    /// The teardown is held up.
-    Blocked(Blocker),
+    /// The teardown is held up by this, or by nothing any more.
+    Blocked(Option<Blocker>),
     /// Nothing is left.
     Deleted,
     /// The tombstone was looked at once more, and nothing was there.

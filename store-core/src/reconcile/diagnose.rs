@@ -163,7 +163,7 @@ pub(super) fn title(engine: Engine, component: Component) -> &'static str {
     }
 }
 
-fn workload_kind(engine: Engine, component: Component) -> &'static str {
+pub(super) fn workload_kind(engine: Engine, component: Component) -> &'static str {
     let kind = engine.workloads().iter().find(|workload| workload.component == component).map(|w| w.kind);
     match kind {
         Some(WorkloadKind::StatefulSet) => "StatefulSet",

@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::act::{backoff, keep_lease};
 use super::attend::{Next, Turn};
 use super::decide::{Action, Change, Limits, decide};
-use crate::lifecycle::{Progress, RemovedVolume, Store};
+use super::teardown::removed;
+use crate::lifecycle::{Progress, RemovedVolume, Store, TeardownPhase, VolumeFate};
 use crate::planted::{Bug, planted};
 use crate::ports::{
     CredentialsSeen, Freshness, NamespaceSeen, Observation, PortError, ReleaseSeen, RepositoryError, VolumeSeen, WakeUp,
@@ -96,7 +97,7 @@ impl Turn<'_> {
         };
         if let Ok(seen) = &seen {
             self.has_secret |= seen.credentials == CredentialsSeen::Ours;
-            self.add_volumes(seen);
+            self.add_evidence(seen);
         }
         Ok(Ok(seen))
     }
@@ -113,21 +114,33 @@ impl Turn<'_> {
         let existing = if names.is_empty() { names } else { probe.existing_volumes(&names).await? };
         for volume in recorded.iter().filter(|volume| existing.contains(&volume.name)) {
             if !seen.volumes.iter().any(|seen| seen.name == volume.name) {
-                let (name, claim, fate) = (volume.name.clone(), volume.claim.clone(), volume.fate);
-                seen.volumes.push(VolumeSeen { name, claim, fate });
+                let RemovedVolume { name, claim, reclaim_policy, fate } = volume.clone();
+                seen.volumes.push(VolumeSeen { name, claim, reclaim_policy, fate });
             }
         }
         Ok(seen)
     }
 
-    /// A volume may be bound after the teardown wrote down what there was.
-    fn add_volumes(&mut self, seen: &Observation) {
+    /// A volume may be bound, or its reclaim policy changed, after the teardown wrote down what there was; one that was to
+    /// be kept may go all the same.
+    fn add_evidence(&mut self, seen: &Observation) {
+        let now = self.shared_now();
         let Progress::Deleting(deleting) = &mut self.store.progress else { return };
+        let is_gone = matches!(seen.namespace, NamespaceSeen::Absent | NamespaceSeen::Foreign);
+        self.has_new_evidence |= is_gone && deleting.ends(TeardownPhase::Namespace, now);
         let recorded = &mut deleting.evidence.volumes;
-        for VolumeSeen { name, claim, fate } in &seen.volumes {
-            if !recorded.iter().any(|volume| volume.name == *name) {
+        for found in seen.volumes.iter().map(removed) {
+            match recorded.iter_mut().find(|volume| volume.name == found.name) {
+                Some(volume) if *volume == found => continue,
+                Some(volume) => *volume = found,
+                None => recorded.push(found),
+            }
+            self.has_new_evidence = true;
+        }
+        for volume in recorded.iter_mut().filter(|volume| is_gone && volume.fate == VolumeFate::Retained) {
+            if !seen.volumes.iter().any(|found| found.name == volume.name) {
+                volume.fate = VolumeFate::Deleted;
                 self.has_new_evidence = true;
-                recorded.push(RemovedVolume { name: name.clone(), claim: claim.clone(), fate: *fate });
             }
         }
     }

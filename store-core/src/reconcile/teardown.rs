@@ -6,11 +6,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::decide::{Action, Change, Limits, Step, is_unseen};
+use super::diagnose::workload_kind;
 use crate::lifecycle::{
     Blocker, Deleted, Deleting, ObjectRef, Progress, RemovedVolume, Store, TeardownEvidence, VolumeFate,
 };
 use crate::planted::{Bug, planted};
-use crate::ports::{NamespaceSeen, Observation, ReleaseSeen};
+use crate::ports::{NamespaceSeen, Observation, ReleaseSeen, VolumeSeen, WorkloadSeen};
+use crate::store::Engine;
 
 /// After this long a teardown says what it waits for.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -24,23 +26,33 @@ pub(super) fn decide(store: &Store, seen: &Observation, limits: &Limits<'_>) -> 
         Progress::Deleting(deleting) => tear_down(deleting, seen, limits),
         Progress::Provisioning(_) | Progress::Ready(_) | Progress::Failed(_) if is_unseen(seen) => Action::Look,
         Progress::Provisioning(_) | Progress::Ready(_) | Progress::Failed(_) => {
-            Action::Record(Change::BeginTeardown(evidence(seen)))
+            Action::Record(Change::BeginTeardown(evidence(store.engine, seen)))
         }
     }
 }
 
 /// What there is to remove, written down before anything is removed.
-fn evidence(seen: &Observation) -> TeardownEvidence {
+fn evidence(engine: Engine, seen: &Observation) -> TeardownEvidence {
     let namespace_uid = match &seen.namespace {
         NamespaceSeen::Active { uid } | NamespaceSeen::Terminating { uid, .. } => Some(uid.clone()),
         NamespaceSeen::Unknown | NamespaceSeen::Absent | NamespaceSeen::Foreign => None,
     };
-    let volumes = seen.volumes.iter().map(|volume| RemovedVolume {
-        name: volume.name.clone(),
-        claim: volume.claim.clone(),
-        fate: volume.fate,
-    });
-    TeardownEvidence { namespace_uid, release_revisions: seen.release.revisions().to_vec(), volumes: volumes.collect() }
+    let workload = |workload: &WorkloadSeen| {
+        ObjectRef::new(workload_kind(engine, workload.component), workload.component.as_str())
+    };
+    TeardownEvidence {
+        namespace_uid,
+        release_revisions: seen.release.revisions().to_vec(),
+        workloads: seen.workloads.iter().map(workload).collect(),
+        volumes: seen.volumes.iter().map(removed).collect(),
+        steps: Vec::new(),
+    }
+}
+
+/// A volume as it is written down.
+pub(super) fn removed(volume: &VolumeSeen) -> RemovedVolume {
+    let VolumeSeen { name, claim, reclaim_policy, fate } = volume.clone();
+    RemovedVolume { name, claim, reclaim_policy, fate }
 }
 
 fn tear_down(deleting: &Deleting, seen: &Observation, limits: &Limits<'_>) -> Action {
@@ -81,7 +93,12 @@ fn held_up(deleting: &Deleting, blocker: Option<Blocker>, limits: &Limits<'_>) -
     let patience_is_over = elapsed(deleting.since, limits.shared_now) >= PATIENCE;
     match blocker {
         Some(blocker) if patience_is_over && deleting.blocker.as_ref() != Some(&blocker) => {
-            Action::Record(Change::Blocked(blocker))
+            Action::Record(Change::Blocked(Some(blocker)))
+        }
+        None if deleting.blocker.is_some() => Action::Record(Change::Blocked(None)),
+        Some(_) if !patience_is_over => {
+            let until_told = PATIENCE.saturating_sub(elapsed(deleting.since, limits.shared_now));
+            Action::Wait(until_told.min(limits.poll_interval))
         }
         _ => Action::Wait(limits.poll_interval),
     }

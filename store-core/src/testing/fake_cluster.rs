@@ -356,8 +356,12 @@ impl HealthProbe for FakeCluster {
     async fn claimed_volumes(&self, store: &Store) -> Result<Vec<VolumeSeen>, PortError> {
         let now = self.clock.now();
         let late = self.state().late_volumes.get(&store.id).is_some_and(|goes_at| now < *goes_at);
-        let volume =
-            || VolumeSeen { name: late_volume_name(&store.id), claim: "uploads".to_owned(), fate: VolumeFate::Deleted };
+        let volume = || VolumeSeen {
+            name: late_volume_name(&store.id),
+            claim: "uploads".to_owned(),
+            reclaim_policy: Some("Delete".to_owned()),
+            fate: VolumeFate::Deleted,
+        };
         Ok(late.then(volume).into_iter().collect())
     }
 
@@ -410,7 +414,12 @@ impl FakeCluster {
         };
         if namespace.has_volume {
             let (name, claim) = (volume_name(&store.id), "data-database-0".to_owned());
-            seen.volumes.push(VolumeSeen { name, claim, fate: VolumeFate::Deleted });
+            seen.volumes.push(VolumeSeen {
+                name,
+                claim,
+                reclaim_policy: Some("Delete".to_owned()),
+                fate: VolumeFate::Deleted,
+            });
         }
         if let Some(release) = &namespace.release {
             self.describe_release(store, release, is_broken, &mut seen);

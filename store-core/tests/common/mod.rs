@@ -153,7 +153,12 @@ impl ObservationExt for Observation {
 
     fn volume(mut self) -> Self {
         let (name, claim) = ("pv-1".to_owned(), "data-database-0".to_owned());
-        self.volumes.push(VolumeSeen { name, claim, fate: VolumeFate::Deleted });
+        self.volumes.push(VolumeSeen {
+            name,
+            claim,
+            reclaim_policy: Some("Delete".to_owned()),
+            fate: VolumeFate::Deleted,
+        });
         self
     }
 

@@ -169,7 +169,11 @@ async fn every_volume_that_is_claimed_from_a_stores_namespace_is_found_on_whatev
         _ => (200, FIRST),
     });
     let cluster = cluster(kubeconfig(directory.path(), &server.await, &TOKEN.replace("TOKEN", "t"))).await;
-    let seen = |name: &str, claim: &str, fate| VolumeSeen { name: name.into(), claim: claim.into(), fate };
-    let expected = [seen("pv-1", "data", VolumeFate::Deleted), seen("pv-4", "more", VolumeFate::Retained)];
+    let seen = |name: &str, claim: &str, policy: &str, fate| {
+        let reclaim_policy = Some(policy.to_owned());
+        VolumeSeen { name: name.into(), claim: claim.into(), reclaim_policy, fate }
+    };
+    let expected =
+        [seen("pv-1", "data", "Delete", VolumeFate::Deleted), seen("pv-4", "more", "Retain", VolumeFate::Retained)];
     assert_eq!(claimed_volumes(&cluster, &store().id).await.unwrap(), expected);
 }

@@ -178,6 +178,7 @@ async fn volumes(
         Ok::<_, PortError>(volume.filter(|volume| is_claimed_in(volume, namespace)).map(|volume| VolumeSeen {
             name,
             claim,
+            reclaim_policy: reclaim_policy(&volume),
             fate: fate(&volume),
         }))
     };
@@ -203,6 +204,7 @@ fn volume_seen(volume: &PersistentVolume) -> Option<VolumeSeen> {
     Some(VolumeSeen {
         name: volume.metadata.name.clone()?,
         claim: claim.name.clone().unwrap_or_default(),
+        reclaim_policy: reclaim_policy(volume),
         fate: fate(volume),
     })
 }
@@ -244,9 +246,12 @@ fn is_claimed_in(volume: &PersistentVolume, namespace: &str) -> bool {
     claim.is_some_and(|claim| claim.namespace.as_deref() == Some(namespace))
 }
 
+fn reclaim_policy(volume: &PersistentVolume) -> Option<String> {
+    volume.spec.as_ref()?.persistent_volume_reclaim_policy.clone()
+}
+
 fn fate(volume: &PersistentVolume) -> VolumeFate {
-    let policy = volume.spec.as_ref().and_then(|spec| spec.persistent_volume_reclaim_policy.as_deref());
-    if policy == Some("Delete") { VolumeFate::Deleted } else { VolumeFate::Retained }
+    if reclaim_policy(volume).as_deref() == Some("Delete") { VolumeFate::Deleted } else { VolumeFate::Retained }
 }
 
 /// Asks the events of an object that does not say itself what is wrong.

@@ -316,7 +316,7 @@ impl Record {
         let mut volumes = self.volumes.clone();
         for (name, claim) in self.bound_volumes() {
             if !volumes.iter().any(|volume| volume.name == name) {
-                volumes.push(VolumeSeen { name, claim, fate: VolumeFate::Deleted });
+                volumes.push(VolumeSeen { name, claim, reclaim_policy: None, fate: VolumeFate::Deleted });
             }
         }
         volumes
@@ -354,11 +354,20 @@ impl Record {
         self.facts.values().filter_map(seen).collect()
     }
 
-    fn setup(&self, name: &str) -> SetupSeen {
+    fn setup(&self, of_attempt: &str) -> SetupSeen {
+        let name = &self.setup_job(of_attempt);
         let pods: Vec<&PodFact> = self.pods().filter(|pod| pod.job.as_deref() == Some(name)).collect();
         let job = self.job(name);
         let kept = job.and_then(|job| self.reports.get(&job.uid));
         setup::seen(name, job, &pods, kept)
+    }
+
+    /// The name of the attempt's setup job: that of a later revision has the revision behind it, and Helm leaves only one.
+    fn setup_job(&self, of_attempt: &str) -> String {
+        let of_revision = format!("{of_attempt}-r");
+        let jobs = self.facts.keys().filter(|(kind, _)| *kind == Kind::Job).map(|(_, name)| name);
+        let found = jobs.filter(|name| *name == of_attempt || name.starts_with(&of_revision)).next_back();
+        found.map_or_else(|| of_attempt.to_owned(), Clone::clone)
     }
 
     fn job(&self, name: &str) -> Option<&JobFact> {

@@ -112,7 +112,7 @@ impl Cluster {
 }
 
 pub(super) fn seen_volume(name: &str, fate: VolumeFate) -> VolumeSeen {
-    VolumeSeen { name: name.to_owned(), claim: "data-database-0".to_owned(), fate }
+    VolumeSeen { name: name.to_owned(), claim: "data-database-0".to_owned(), reclaim_policy: None, fate }
 }
 
 /// A look at one store, as it was then.

@@ -1,9 +1,9 @@
 //! READY stores that lose something, or cannot be reached from outside: they stay READY and say so.
 
+use std::process::Command;
 use std::time::Duration;
 
 use e2e::{SmallChart, Watch, own_name};
-use reqwest::Method;
 use serde_json::json;
 
 use crate::case::{Case, SOON, Store};
@@ -36,9 +36,12 @@ async fn a_deployment_deleted_by_hand_is_repaired_when_asked_for() {
     case.kubectl.run(&["delete", "deployment", "server", "-n", &store.namespace]);
     let (degraded, _) = store.degraded().await;
     failure("drift").blaming("Deployment", "server").of_degraded(&degraded);
-    let (status, body) = store.api.call(Method::POST, &format!("/stores/{}/repair", store.id), None).await;
-    assert!(!matches!(status, 404 | 405), "there is no POST /stores/{{id}}/repair: {body:#}");
-    assert_eq!(status, 202, "{body:#}");
+    // What the hint says: an operator rolls back to the revision that is deployed.
+    assert!(degraded["hint"].as_str().is_some_and(|hint| hint.contains("helm rollback")), "{degraded:#}");
+    let mut helm = Command::new(&case.lab.helm);
+    helm.args(["rollback", &store.namespace, "1", "--namespace", &store.namespace, "--kubeconfig"]);
+    let output = helm.arg(&case.lab.kubeconfig).output().expect("helm runs");
+    assert!(output.status.success(), "{:.2000}", String::from_utf8_lossy(&output.stderr));
     store.api.until_condition(&store.id, "healthy").await;
     case.kubectl.run(&["get", "deployment", "server", "-n", &store.namespace]);
     case.ends_right();
