@@ -28,7 +28,7 @@ impl Watch {
         let separator = if path.contains('?') { '&' } else { '?' };
         let mut watcher = Command::new(&lab.kubectl)
             .arg("--kubeconfig")
-            .arg(&lab.kubeconfig)
+            .arg(&lab.admin_kubeconfig)
             .args(["get", "--raw", &format!("{path}{separator}watch=true")])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
