@@ -12,8 +12,10 @@ const SLOW_QPS: u32 = 3;
 /// The laboratory.
 #[derive(Debug, Clone)]
 pub struct Lab {
-    /// The cluster's kubeconfig.
+    /// The kubeconfig of the platform's own account, for our programs: it may do what the committed role says.
     pub kubeconfig: PathBuf,
+    /// An administrator's kubeconfig, for looking at the cluster and for what others do to it.
+    pub admin_kubeconfig: PathBuf,
     /// `kubectl`, to look at the cluster from outside the server.
     pub kubectl: PathBuf,
     /// Helm 4.
@@ -42,6 +44,7 @@ impl Lab {
         let path = |name: &str| PathBuf::from(variable(name));
         Self {
             kubeconfig: path("STORE_TEST_KUBECONFIG"),
+            admin_kubeconfig: path("STORE_TEST_ADMIN_KUBECONFIG"),
             kubectl: path("STORE_TEST_KUBECTL"),
             helm: path("STORE_TEST_HELM"),
             helm3: path("STORE_TEST_HELM3"),
@@ -55,12 +58,23 @@ impl Lab {
         }
     }
 
-    /// A laboratory on another cluster, on which no shop is ever opened: no ingress, no browser, and no program but the
-    /// server.
-    pub(crate) fn without_shops(kubeconfig: PathBuf) -> Self {
+    /// The cluster with servers only: no shop is ever opened on it, so there is nothing for a browser.
+    pub fn of_servers() -> Self {
+        let kubeconfig = |name: &str| PathBuf::from(variable(name));
+        Self::servers_only(kubeconfig("STORE_TEST_KUBECONFIG"), kubeconfig("STORE_TEST_ADMIN_KUBECONFIG"))
+    }
+
+    /// A laboratory on the cluster that keeps its state there, and on which no shop is ever opened.
+    pub(crate) fn without_shops(cluster: &Path) -> Self {
+        Self::servers_only(cluster.join("platform.kubeconfig"), cluster.join("kubeconfig"))
+    }
+
+    /// No ingress, no browser, and no program but the server.
+    fn servers_only(kubeconfig: PathBuf, admin_kubeconfig: PathBuf) -> Self {
         let path = |name: &str| PathBuf::from(variable(name));
         Self {
             kubeconfig,
+            admin_kubeconfig,
             kubectl: path("STORE_TEST_KUBECTL"),
             helm: path("STORE_TEST_HELM"),
             helm3: path("STORE_TEST_HELM3"),
@@ -113,6 +127,12 @@ impl Lab {
         let hold = hold.display();
         let before = format!("if [ \"$1\" = install ]; then while [ -e '{hold}' ]; do sleep 0.1; done; fi");
         self.helm_after(&before, &dir.join("held-helm"))
+    }
+
+    /// Helm 4 that writes the arguments of each of its runs into the file `log`, a line for each.
+    pub fn logged_helm(&self, dir: &Path, log: &Path) -> String {
+        let before = format!("echo \"$*\" >> '{}'", log.display());
+        self.helm_after(&before, &dir.join("logged-helm"))
     }
 
     /// Helm 4 behind a line of shell.

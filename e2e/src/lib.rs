@@ -9,6 +9,7 @@
 mod api;
 mod browser;
 mod canaries;
+mod charts;
 mod containerd;
 mod customer;
 mod database;
@@ -18,11 +19,13 @@ mod server;
 mod simulated;
 mod site;
 mod skip;
+mod watch;
 mod wordpress;
 
 pub use api::{Api, Stream, password, request, request_of};
 pub use browser::{run_script, see_order_in_admin};
 pub use canaries::{ArgumentWatch, Canaries};
+pub use charts::{REST, SmallChart, labels, listening};
 pub use containerd::Containerd;
 pub use customer::{Customer, Order};
 pub use database::{sealed_password, sealed_passwords};
@@ -32,6 +35,7 @@ pub use server::{Server, free_port};
 pub use simulated::{Outage, SimulatedCluster};
 pub use site::Site;
 pub use skip::{NO_PLUGIN, skip, skip_test};
+pub use watch::{Watch, now};
 pub use wordpress::Shopkeeper;
 
 use std::time::{Duration, Instant};

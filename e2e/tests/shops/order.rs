@@ -138,7 +138,7 @@ async fn nothing_leaks(lab: &Lab, api: &Api, kubectl: &Kubectl, stores: &[&Value
         for what in ["values", "manifest", "notes", "hooks"] {
             let output = std::process::Command::new(&lab.helm)
                 .args(["get", what, &namespace, "-n", &namespace, "--kubeconfig"])
-                .arg(&lab.kubeconfig)
+                .arg(&lab.admin_kubeconfig)
                 .output()
                 .expect("helm runs");
             assert!(output.status.success(), "helm get {what}: {}", String::from_utf8_lossy(&output.stderr));

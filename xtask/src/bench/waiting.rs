@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::{
     audit::Mark,
-    lab::{Lab, USER},
+    lab::{self, Lab},
     overhead::{ENGINE, create},
 };
 use crate::{progress::say, server::Server};
@@ -33,7 +33,7 @@ pub(super) fn requests(lab: &Lab, server: Server, count: usize) -> Result<usize>
     thread::sleep(SETTLE);
     let mark = Mark::now(&lab.cluster.audit_log)?;
     thread::sleep(WINDOW);
-    let requests = mark.requests_of(USER)?;
+    let requests = mark.requests_of(&lab::user())?;
     demand_waiting(server, count)?;
     let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
     for request in &requests {

@@ -9,11 +9,13 @@ mod chart;
 mod cluster_part;
 mod database;
 mod deny;
+mod diagnosis;
 mod dry_run;
 mod mark;
 mod outcome;
 mod parts;
 mod replicas;
+mod rights;
 mod session;
 mod shop;
 mod simulation;
@@ -54,8 +56,8 @@ pub(crate) struct TestArgs {
     list: bool,
     #[command(flatten)]
     plugin: PluginArgs,
-    /// Which tests to run, in the parts that run ignored tests (adapters, database, chaos, replicas, shop), as cargo's
-    /// test programs understand it
+    /// Which tests to run, in the parts that run ignored tests (adapters, database, chaos, replicas, diagnosis, shop), as
+    /// cargo's test programs understand it
     #[arg(last = true, value_name = "FILTER")]
     filter: Vec<String>,
 }
@@ -81,7 +83,7 @@ pub(crate) fn run(args: &TestArgs) -> Result<ExitCode> {
     let mut rows = run_parts(&selected, &mut session, clock);
     session.end();
     forgive(&mut rows, &session);
-    Ok(report(&rows))
+    Ok(report(&rows, !args.only.is_empty()))
 }
 
 /// Before anything else, and for all parts together, so that a machine that lacks something says everything that it
@@ -128,9 +130,13 @@ fn forgive(rows: &mut [Row], session: &Session) {
     }
 }
 
-fn report(rows: &[Row]) -> ExitCode {
+/// Tells the sum; and of parts that were asked for, the figures that they end with.
+fn report(rows: &[Row], asked_for: bool) -> ExitCode {
     let sum = Sum::of(rows);
     println!("\n{}", table(rows));
     println!("{} passed, {} failed, {} skipped", sum.passed, sum.failed, sum.skipped);
+    for line in rows.iter().filter_map(|row| row.outcome.last_line.as_ref()).filter(|_| asked_for) {
+        println!("{line}");
+    }
     if sum.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

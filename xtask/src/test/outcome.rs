@@ -21,6 +21,8 @@ pub(crate) struct Outcome {
     pub(crate) passed: usize,
     pub(crate) failed: Vec<String>,
     pub(crate) skipped: Vec<Skip>,
+    /// Figures for machines, printed at the very end of a run of this part.
+    pub(crate) last_line: Option<String>,
 }
 
 impl Outcome {
@@ -53,6 +55,7 @@ impl Outcome {
         self.passed += other.passed;
         self.failed.extend(other.failed);
         self.skipped.extend(other.skipped);
+        self.last_line = other.last_line.or_else(|| self.last_line.take());
     }
 
     /// Counts one check that cannot be made here.
@@ -133,7 +136,7 @@ mod tests {
     #[test]
     fn each_failure_and_each_reason_has_its_line() {
         let skip = Skip { what: "advisories".into(), why: "no database".into() };
-        let outcome = Outcome { passed: 3, failed: vec!["a".into(), "b".into()], skipped: vec![skip] };
+        let outcome = Outcome { passed: 3, failed: vec!["a".into(), "b".into()], skipped: vec![skip], last_line: None };
         let rows = [
             Row { part: "format", took: Duration::from_secs(30), outcome: Outcome::passed(1) },
             Row { part: "deny", took: Duration::from_secs(90), outcome },

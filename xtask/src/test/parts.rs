@@ -5,8 +5,8 @@ use std::time::Instant;
 use anyhow::Result;
 
 use super::{
-    adapters, alone, chaos_part, chart, cluster_part, database, deny, outcome::Outcome, replicas, session::Session,
-    shop, simulation, source, unit, up_and_down,
+    adapters, alone, chaos_part, chart, cluster_part, database, deny, diagnosis, outcome::Outcome, replicas,
+    session::Session, shop, simulation, source, unit, up_and_down,
 };
 use crate::install::Group;
 
@@ -122,6 +122,14 @@ pub(crate) const ALL: &[Part] = &[
         installs: REPLICAS,
         minutes: 20,
         run: replicas::run,
+    },
+    Part {
+        name: "diagnosis",
+        about: "faults injected into stores on the cluster: the right failure, the right culprit, in time",
+        needs: &["cluster"],
+        installs: CLUSTER,
+        minutes: 20,
+        run: diagnosis::run,
     },
     Part {
         name: "shop",

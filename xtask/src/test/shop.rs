@@ -18,8 +18,8 @@ use crate::{
 /// Each shop takes a core while it starts; more at once would only measure the machine.
 const AT_ONCE: &str = "--test-threads=2";
 
-/// They need no shop, and a cluster of their own: other parts run them.
-const NOT_HERE: [&str; 2] = ["--skip=on_simulated_nodes", "--skip=on_one_database"];
+/// They need no shop: other parts run them.
+const NOT_HERE: [&str; 3] = ["--skip=on_simulated_nodes", "--skip=on_one_database", "--skip=injected::"];
 
 /// Builds the programs and runs the ignored tests of `e2e`.
 pub(crate) fn run(session: &mut Session, deadline: Instant) -> Result<Outcome> {
@@ -35,7 +35,8 @@ pub(crate) fn run(session: &mut Session, deadline: Instant) -> Result<Outcome> {
     let (xtask, port) = (env::current_exe()?, cluster.ingress_port.to_string());
     let without_plugin = values_without_plugin(session)?;
     let mut environment = vec![
-        ("STORE_TEST_KUBECONFIG", cluster.kubeconfig.as_path()),
+        ("STORE_TEST_KUBECONFIG", cluster.platform_kubeconfig.as_path()),
+        ("STORE_TEST_ADMIN_KUBECONFIG", cluster.kubeconfig.as_path()),
         ("STORE_TEST_KUBECTL", &kubectl),
         ("STORE_TEST_HELM", &helm),
         ("STORE_TEST_HELM3", &helm_3),

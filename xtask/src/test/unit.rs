@@ -99,7 +99,8 @@ fn tallied(
     session.remember(&tally);
     tally.failed.extend(broken);
     let ignored = tally.ignored.into_iter().map(|test| Skip { what: test.name, why: test.why });
-    Ok(Outcome { passed: tally.passed, failed: tally.failed, skipped: ignored.chain(told).collect() })
+    let skipped = ignored.chain(told).collect();
+    Ok(Outcome { passed: tally.passed, failed: tally.failed, skipped, ..Outcome::default() })
 }
 
 /// Builds the workspace's tests and tells where they are.

@@ -89,6 +89,8 @@ struct Times {
 #[derive(Debug, Clone)]
 struct Surroundings {
     kubeconfig: OsString,
+    /// For whoever looks at the cluster beside the server.
+    persons_kubeconfig: OsString,
     context: Option<String>,
     helm: PathBuf,
     ingress_port: u16,
@@ -172,6 +174,7 @@ fn on_an_own_cluster(cluster: &OwnCluster, args: &UpArgs, directory: &Path, time
     let values = cluster.write_values(directory, args.push.as_deref())?;
     Ok(Surroundings {
         kubeconfig: cluster.kubeconfig.clone(),
+        persons_kubeconfig: cluster.kubeconfig.clone(),
         context: Some(cluster.context.clone()),
         helm: cluster.helm.clone(),
         ingress_port: args.ingress_port.unwrap_or(80),
@@ -182,7 +185,8 @@ fn on_an_own_cluster(cluster: &OwnCluster, args: &UpArgs, directory: &Path, time
 impl Surroundings {
     fn local(cluster: &Cluster) -> Self {
         Self {
-            kubeconfig: cluster.kubeconfig.clone().into(),
+            kubeconfig: cluster.platform_kubeconfig.clone().into(),
+            persons_kubeconfig: cluster.kubeconfig.clone().into(),
             context: None,
             helm: cluster.bin_dir.join("helm"),
             ingress_port: cluster.ingress_port,
@@ -245,8 +249,11 @@ fn summary(programs: &Programs, server: Server, demo: Option<&demo::Demo>, surro
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out);
     let api = server.api();
-    let environment =
-        format!("export STORE_SERVER={} KUBECONFIG={}", api.base(), Path::new(&surroundings.kubeconfig).display());
+    let environment = format!(
+        "export STORE_SERVER={} KUBECONFIG={}",
+        api.base(),
+        Path::new(&surroundings.persons_kubeconfig).display()
+    );
     let mut line = |name: &str, value: &str| {
         let _ = writeln!(out, "{name:<16}{value}");
     };
@@ -284,6 +291,7 @@ pub(crate) fn serve_again(record: &Record) -> Result<Option<Server>> {
         },
         Some(cluster) => Surroundings {
             values: (None, "values-local.yaml".into()),
+            persons_kubeconfig: cluster.kubeconfig.clone(),
             kubeconfig: cluster.kubeconfig,
             context: Some(cluster.context),
             helm: cluster.helm,

@@ -16,7 +16,7 @@ use self::{
     helm::Helm,
     samples::{ENGINES, Sample, VALUES, plans},
 };
-use super::{outcome::Outcome, session::Session};
+use super::{outcome::Outcome, rights, session::Session};
 use crate::cluster;
 
 pub(crate) use self::{pods::of_objects as pods_of, samples::RELEASE};
@@ -100,6 +100,7 @@ fn judge(objects: &[Value]) -> Result<()> {
         if !ALLOWED_KINDS.contains(&kind) {
             bail!("{kind} {} is none of the kinds that a store may have", object["metadata"]["name"]);
         }
+        rights::demand(object)?;
         let namespace = &object["metadata"]["namespace"];
         if !namespace.is_null() && namespace != RELEASE {
             bail!("{kind} {} is in another namespace", object["metadata"]["name"]);
@@ -114,7 +115,7 @@ mod tests {
 
     #[test]
     fn cluster_wide_objects_and_secrets_are_found() {
-        let ok = objects("---\nkind: Service\nmetadata: {name: a}\n---\n# nothing\n").unwrap();
+        let ok = objects("---\napiVersion: v1\nkind: Service\nmetadata: {name: a}\n---\n# nothing\n").unwrap();
         assert!(judge(&ok).is_ok());
         for bad in ["Secret", "Namespace", "ClusterRole", "RoleBinding"] {
             let bad = objects(&format!("kind: {bad}\nmetadata: {{name: a}}\n")).unwrap();
