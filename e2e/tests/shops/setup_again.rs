@@ -21,9 +21,19 @@ const MEDUSA_ROWS: &str = "pg_dump -U \"$POSTGRES_USER\" -d \"$POSTGRES_DB\" --d
 const WORDPRESS_ROWS: &str = "MYSQL_PWD=\"$(cat /secrets/database-password)\" mariadb-dump --host=127.0.0.1 \
                               --user=wordpress --no-create-info --skip-extended-insert --skip-comments --no-tablespaces \
                               --hex-blob wordpress";
-/// What WordPress and WooCommerce themselves write all the time: caches that expire, and their timetables.
-const RESTLESS: [&str; 6] =
-    ["'_transient_", "'_site_transient_", "'cron'", "actionscheduler_", "'session_tokens'", "wp_woocommerce_sessions"];
+/// What WordPress and WooCommerce themselves write all the time: caches that expire, their timetables, and what those
+/// have to do.
+const RESTLESS: [&str; 9] = [
+    "'_transient_",
+    "'_site_transient_",
+    "'cron'",
+    "'recovery_keys'",
+    "'https_detection_errors'",
+    "'user_count'",
+    "'session_tokens'",
+    "actionscheduler_",
+    "wp_woocommerce_sessions",
+];
 
 #[tokio::test]
 #[ignore = "needs a cluster: cargo xtask test --only shop"]
