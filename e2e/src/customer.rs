@@ -134,15 +134,12 @@ impl Customer {
         assert_eq!(status, 200, "{body:#}");
     }
 
-    /// Gives a product's first variant another price, in the currency of the price that it has.
-    pub async fn change_price(&self, token: &str, product: &str, amount: u32) {
-        let path = format!("/admin/products/{product}?fields=*variants,*variants.prices");
-        let (status, body) = self.call(Method::GET, &path, Some(token), None).await;
-        assert_eq!(status, 200, "{body:#}");
-        let variant = &body["product"]["variants"][0];
-        let currency = &variant["prices"][0]["currency_code"];
+    /// Gives a product's first variant another price, in the currency in which customers see it.
+    pub async fn change_price(&self, token: &str, product: &Value, amount: u32) {
+        let variant = &product["variants"][0];
+        let currency = &variant["calculated_price"]["currency_code"];
         let change = json!({ "prices": [{ "currency_code": currency, "amount": amount }] });
-        let path = format!("/admin/products/{product}/variants/{}", text(&variant["id"]));
+        let path = format!("/admin/products/{}/variants/{}", text(&product["id"]), text(&variant["id"]));
         let (status, body) = self.call(Method::POST, &path, Some(token), Some(change)).await;
         assert_eq!(status, 200, "{body:#}");
     }

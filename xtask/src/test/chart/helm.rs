@@ -83,11 +83,29 @@ fn tempfiles(files: &[Value]) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
+/// Kubernetes reads YAML 1.1, in which the mode of a file may be written `0440`; YAML 1.2 sees a text there.
+fn read_octal_numbers(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(read_octal_numbers),
+        Value::Object(map) => {
+            for (key, value) in map {
+                let mode = value.as_str().filter(|_| matches!(key.as_str(), "mode" | "defaultMode"));
+                match mode.and_then(|mode| i64::from_str_radix(mode, 8).ok()) {
+                    Some(mode) => *value = mode.into(),
+                    None => read_octal_numbers(value),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
 /// The objects of a stream of YAML documents.
 pub(super) fn objects(rendered: &str) -> Result<Vec<Value>> {
     let mut objects = Vec::new();
     for document in yaml_serde::Deserializer::from_str(rendered) {
-        let object = Value::deserialize(document).context("helm rendered something that is no YAML")?;
+        let mut object = Value::deserialize(document).context("helm rendered something that is no YAML")?;
+        read_octal_numbers(&mut object);
         if !object.is_null() {
             objects.push(object);
         }
@@ -97,4 +115,16 @@ pub(super) fn objects(rendered: &str) -> Result<Vec<Value>> {
     }
     objects.sort_by_key(|object| (object["kind"].to_string(), object["metadata"]["name"].to_string()));
     Ok(objects)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modes_of_files_are_octal_numbers() {
+        let found = objects("kind: Pod\nspec: {volumes: [{secret: {defaultMode: 0440, name: \"0440\"}}]}\n").unwrap();
+        let secret = &found[0]["spec"]["volumes"][0]["secret"];
+        assert_eq!((&secret["defaultMode"], &secret["name"]), (&Value::from(288), &Value::from("0440")));
+    }
 }

@@ -12,6 +12,8 @@ pub(crate) struct Pod<'a> {
     /// The controller's kind and name.
     pub(crate) of: String,
     template: &'a Value,
+    /// Of a StatefulSet: templates of the claims that it makes for each pod.
+    claims: &'a Value,
 }
 
 impl Pod<'_> {
@@ -19,7 +21,13 @@ impl Pod<'_> {
     pub(crate) fn object(&self, name: &str) -> Value {
         let mut metadata = self.template["metadata"].clone();
         metadata["name"] = json!(name);
-        json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": self.template["spec"]})
+        let mut spec = self.template["spec"].clone();
+        let names = self.claims.as_array().into_iter().flatten().map(|claim| claim["metadata"]["name"].clone());
+        let volumes = names.map(|name| json!({"name": name, "persistentVolumeClaim": {"claimName": name}}));
+        if let Some(list) = spec["volumes"].as_array_mut() {
+            list.extend(volumes);
+        }
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
     }
 
     fn spec(&self) -> &Value {
@@ -42,6 +50,7 @@ pub(crate) fn of_objects(objects: &[Value]) -> Vec<Pod<'_>> {
         .map(|object| Pod {
             of: format!("{} {}", object["kind"], object["metadata"]["name"]),
             template: &object["spec"]["template"],
+            claims: &object["spec"]["volumeClaimTemplates"],
         })
         .collect()
 }
@@ -173,7 +182,7 @@ mod tests {
         let container = |cpu: &str| json!({"resources": {"limits": {"cpu": cpu}}});
         let template =
             json!({"spec": {"initContainers": [container("2")], "containers": [container("500m"), container("1")]}});
-        let pod = Pod { of: "x".into(), template: &template };
+        let pod = Pod { of: "x".into(), template: &template, claims: &Value::Null };
         assert!((size(&pod, "limits", "cpu").unwrap() - 2.0).abs() < 1e-9);
     }
 
@@ -182,7 +191,7 @@ mod tests {
         let template = json!({"spec": {"containers": [
             {"resources": {"requests": {"cpu": "1"}, "limits": {"cpu": "2"}}},
         ]}});
-        let pods = [Pod { of: "x".into(), template: &template }];
+        let pods = [Pod { of: "x".into(), template: &template, claims: &Value::Null }];
         let plan = |limit: &str| json!({"quota": {"requests.cpu": "2", "limits.cpu": limit}});
         assert!(demand_room(&pods, &plan("4"), "cpu").is_ok());
         assert!(demand_room(&pods, &plan("3"), "cpu").is_err());
