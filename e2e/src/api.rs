@@ -22,7 +22,7 @@ pub fn request(name: &str) -> Value {
 }
 
 /// A request for a store of this name and engine.
-fn request_of(name: &str, engine: &str) -> Value {
+pub fn request_of(name: &str, engine: &str) -> Value {
     json!({
         "name": name,
         "engine": engine,
@@ -90,7 +90,12 @@ impl Api {
 
     /// Asks for a store of this engine; it must be accepted. Returns its id.
     pub async fn create_of(&self, name: &str, engine: &str) -> String {
-        let (status, body) = self.call(Method::POST, "/stores", Some(&request_of(name, engine))).await;
+        self.ask(&request_of(name, engine)).await
+    }
+
+    /// Asks for a store; it must be accepted. Returns its id.
+    pub async fn ask(&self, request: &Value) -> String {
+        let (status, body) = self.call(Method::POST, "/stores", Some(request)).await;
         assert_eq!(status, 202, "POST /stores: {body:#}");
         body["id"].as_str().expect("an id").to_owned()
     }

@@ -1,12 +1,9 @@
-//! A customer and a shopkeeper of a Medusa store, over HTTP through the ingress, by the documented store and admin
-//! APIs. `*.localhost` is never resolved: the connection goes to the ingress, the host name into `Host`.
+//! A customer and a shopkeeper of a Medusa store, over HTTP through the ingress, by the documented store and admin APIs.
 
-use std::time::Duration;
-
-use reqwest::{Client, Method};
+use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::{Lab, password, text};
+use crate::{Lab, Site, password, text};
 
 /// An order that was placed.
 #[derive(Debug, Clone)]
@@ -24,9 +21,7 @@ pub struct Order {
 /// Somebody who visits a store.
 #[derive(Debug, Clone)]
 pub struct Customer {
-    client: Client,
-    base: String,
-    host: String,
+    site: Site,
     name: String,
     key: String,
 }
@@ -34,19 +29,15 @@ pub struct Customer {
 impl Customer {
     /// A visitor of the store that this API answer describes.
     pub fn of(lab: &Lab, store: &Value) -> Self {
-        let url = store["store_url"].as_str().expect("a URL");
-        let authority = url.split_once("://").expect("a scheme").1;
         Self {
-            client: Client::builder().timeout(Duration::from_secs(30)).no_proxy().build().expect("a client"),
-            base: format!("http://127.0.0.1:{}", lab.ingress_port),
-            host: authority.to_owned(),
+            site: Site::of(lab, store),
             name: text(&store["name"]),
             key: store["details"]["publishable_api_key"].as_str().expect("a publishable API key").to_owned(),
         }
     }
 
     async fn call(&self, method: Method, path: &str, token: Option<&str>, body: Option<Value>) -> (u16, Value) {
-        let mut request = self.client.request(method, format!("{}{path}", self.base)).header("host", &self.host);
+        let mut request = self.site.request(method, path);
         request = match token {
             Some(token) => request.bearer_auth(token),
             None => request.header("x-publishable-api-key", &self.key),
@@ -74,10 +65,7 @@ impl Customer {
 
     /// The storefront page, as text.
     pub async fn page(&self) -> String {
-        let request = self.client.get(format!("{}/", self.base)).header("host", &self.host);
-        let response = request.send().await.expect("the page answers");
-        assert_eq!(response.status().as_u16(), 200);
-        response.text().await.expect("text")
+        self.site.page("/").await.unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// The products, with their prices in the store's region.
@@ -146,6 +134,19 @@ impl Customer {
         assert_eq!(status, 200, "{body:#}");
     }
 
+    /// Gives a product's first variant another price, in the currency of the price that it has.
+    pub async fn change_price(&self, token: &str, product: &str, amount: u32) {
+        let path = format!("/admin/products/{product}?fields=*variants,*variants.prices");
+        let (status, body) = self.call(Method::GET, &path, Some(token), None).await;
+        assert_eq!(status, 200, "{body:#}");
+        let variant = &body["product"]["variants"][0];
+        let currency = &variant["prices"][0]["currency_code"];
+        let change = json!({ "prices": [{ "currency_code": currency, "amount": amount }] });
+        let path = format!("/admin/products/{product}/variants/{}", text(&variant["id"]));
+        let (status, body) = self.call(Method::POST, &path, Some(token), Some(change)).await;
+        assert_eq!(status, 200, "{body:#}");
+    }
+
     /// The order, as the admin API has it.
     pub async fn order_in_admin(&self, token: &str, order: &Order) -> Value {
         let (status, body) = self.call(Method::GET, &format!("/admin/orders/{}", order.id), Some(token), None).await;
@@ -163,7 +164,7 @@ impl Customer {
         .into_bytes();
         body.extend(bytes);
         body.extend(format!("\r\n--{boundary}--\r\n").bytes());
-        let request = self.client.post(format!("{}/admin/uploads", self.base)).header("host", &self.host);
+        let request = self.site.request(Method::POST, "/admin/uploads");
         let request =
             request.bearer_auth(token).header("content-type", format!("multipart/form-data; boundary={boundary}"));
         let response = request.body(body).send().await.expect("the upload is answered");
@@ -181,11 +182,6 @@ impl Customer {
 
     /// The bytes at a path of the store.
     pub async fn download(&self, path: &str) -> Result<Vec<u8>, String> {
-        let request = self.client.get(format!("{}{path}", self.base)).header("host", &self.host);
-        let response = request.send().await.map_err(|error| error.to_string())?;
-        if response.status().as_u16() != 200 {
-            return Err(format!("{path}: {}", response.status()));
-        }
-        Ok(response.bytes().await.map_err(|error| error.to_string())?.to_vec())
+        self.site.download(path).await
     }
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::{Lab, text, until};
 
-/// `kubectl` on the laboratory's cluster.
+/// `kubectl` on the laboratory's cluster, as an administrator.
 #[derive(Debug, Clone)]
 pub struct Kubectl {
     program: PathBuf,
@@ -22,7 +22,7 @@ pub struct Kubectl {
 impl Kubectl {
     /// On this laboratory's cluster.
     pub fn new(lab: &Lab) -> Self {
-        Self { program: lab.kubectl.clone(), kubeconfig: lab.kubeconfig.clone() }
+        Self { program: lab.kubectl.clone(), kubeconfig: lab.admin_kubeconfig.clone() }
     }
 
     /// Runs it; it must succeed. Returns what it printed.
@@ -146,7 +146,7 @@ impl VolumeWatch {
         let columns = "jsonpath={.status.phase} {.spec.claimRef.namespace} {.metadata.name}{\"\\n\"}";
         let watcher = Command::new(&lab.kubectl)
             .arg("--kubeconfig")
-            .arg(&lab.kubeconfig)
+            .arg(&lab.admin_kubeconfig)
             .args(["get", "persistentvolumes", "--watch", "-o", columns])
             .stdout(seen.try_clone().expect("a second handle"))
             .spawn()

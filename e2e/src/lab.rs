@@ -12,8 +12,10 @@ const SLOW_QPS: u32 = 3;
 /// The laboratory.
 #[derive(Debug, Clone)]
 pub struct Lab {
-    /// The cluster's kubeconfig.
+    /// The kubeconfig of the platform's own account, for our programs: it may do what the committed role says.
     pub kubeconfig: PathBuf,
+    /// An administrator's kubeconfig, for looking at the cluster and for what others do to it.
+    pub admin_kubeconfig: PathBuf,
     /// `kubectl`, to look at the cluster from outside the server.
     pub kubectl: PathBuf,
     /// Helm 4.
@@ -32,6 +34,8 @@ pub struct Lab {
     pub xtask_bin: PathBuf,
     /// A folder with the browser scripts and what they import.
     pub browser_dir: PathBuf,
+    /// Values under which a WooCommerce store does without its plugin; absent where the image has it.
+    pub without_plugin: Option<PathBuf>,
 }
 
 impl Lab {
@@ -40,6 +44,7 @@ impl Lab {
         let path = |name: &str| PathBuf::from(variable(name));
         Self {
             kubeconfig: path("STORE_TEST_KUBECONFIG"),
+            admin_kubeconfig: path("STORE_TEST_ADMIN_KUBECONFIG"),
             kubectl: path("STORE_TEST_KUBECTL"),
             helm: path("STORE_TEST_HELM"),
             helm3: path("STORE_TEST_HELM3"),
@@ -49,20 +54,27 @@ impl Lab {
             example_bin: path("STORE_TEST_EXAMPLE_BIN"),
             xtask_bin: path("STORE_TEST_XTASK_BIN"),
             browser_dir: path("STORE_TEST_BROWSER_DIR"),
+            without_plugin: std::env::var_os("STORE_TEST_WITHOUT_PLUGIN_VALUES").map(PathBuf::from),
         }
     }
 
     /// The cluster with servers only: no shop is ever opened on it, so there is nothing for a browser.
     pub fn of_servers() -> Self {
-        Self::without_shops(variable("STORE_TEST_KUBECONFIG").into())
+        let kubeconfig = |name: &str| PathBuf::from(variable(name));
+        Self::servers_only(kubeconfig("STORE_TEST_KUBECONFIG"), kubeconfig("STORE_TEST_ADMIN_KUBECONFIG"))
     }
 
-    /// A laboratory on another cluster, on which no shop is ever opened: no ingress, no browser, and no program but the
-    /// server.
-    pub(crate) fn without_shops(kubeconfig: PathBuf) -> Self {
+    /// A laboratory on the cluster that keeps its state there, and on which no shop is ever opened.
+    pub(crate) fn without_shops(cluster: &Path) -> Self {
+        Self::servers_only(cluster.join("platform.kubeconfig"), cluster.join("kubeconfig"))
+    }
+
+    /// No ingress, no browser, and no program but the server.
+    fn servers_only(kubeconfig: PathBuf, admin_kubeconfig: PathBuf) -> Self {
         let path = |name: &str| PathBuf::from(variable(name));
         Self {
             kubeconfig,
+            admin_kubeconfig,
             kubectl: path("STORE_TEST_KUBECTL"),
             helm: path("STORE_TEST_HELM"),
             helm3: path("STORE_TEST_HELM3"),
@@ -72,12 +84,27 @@ impl Lab {
             cli_bin: PathBuf::new(),
             example_bin: PathBuf::new(),
             browser_dir: PathBuf::new(),
+            without_plugin: None,
         }
     }
 
     /// The cluster seen from outside.
     pub fn kubectl(&self) -> Kubectl {
         Kubectl::new(self)
+    }
+
+    /// Whether WooCommerce stores here have their plugin.
+    pub fn has_plugin(&self) -> bool {
+        self.without_plugin.is_none()
+    }
+
+    /// What a server's environment needs so that WooCommerce stores become READY here, with or without the plugin.
+    pub fn both_engines(&self) -> Vec<(&'static str, String)> {
+        let file = self.without_plugin.iter();
+        file.flat_map(|file| {
+            [("HELM_VALUES_FILE", "values-local.yaml".to_owned()), ("HELM_ENV_VALUES_FILE", file.display().to_string())]
+        })
+        .collect()
     }
 
     /// What stores' URLs look like here.

@@ -1,5 +1,5 @@
 //! What the end-to-end tests share: the laboratory (cluster, programs), the server as a process, the API, the cluster
-//! seen from outside, charts in which one thing is wrong, a customer who orders, a browser, and the search for leaked
+//! seen from outside, charts in which one thing is wrong, customers and shopkeepers, a browser, and the search for leaked
 //! secrets.
 //!
 //! The tests are ignored unless a part of `cargo xtask test` runs them: they need a cluster, and are
@@ -18,10 +18,13 @@ mod kubectl;
 mod lab;
 mod server;
 mod simulated;
+mod site;
+mod skip;
 mod watch;
+mod wordpress;
 
-pub use api::{Api, Stream, password, request};
-pub use browser::see_order_in_admin;
+pub use api::{Api, Stream, password, request, request_of};
+pub use browser::{run_script, see_order_in_admin};
 pub use canaries::{ArgumentWatch, Canaries};
 pub use charts::{REST, SmallChart, labels, listening};
 pub use containerd::Containerd;
@@ -31,7 +34,10 @@ pub use kubectl::{Kubectl, VolumeWatch, helm_processes};
 pub use lab::Lab;
 pub use server::{Server, free_port};
 pub use simulated::{Outage, SimulatedCluster};
+pub use site::Site;
+pub use skip::{NO_PLUGIN, skip, skip_test};
 pub use watch::{Watch, now};
+pub use wordpress::Shopkeeper;
 
 use std::time::{Duration, Instant};
 

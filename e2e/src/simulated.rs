@@ -29,7 +29,7 @@ impl SimulatedCluster {
         let parent = std::env::var_os(variable);
         let parent = parent.unwrap_or_else(|| panic!("{variable} is not set: run `cargo xtask test --only chaos`"));
         let directory = Path::new(&parent).join(name);
-        let cluster = Self { lab: Lab::without_shops(directory.join("kubeconfig")), directory };
+        let cluster = Self { lab: Lab::without_shops(&directory), directory };
         cluster.xtask(&["down", "--purge"]);
         cluster.xtask(&["up"]);
         cluster

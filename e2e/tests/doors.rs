@@ -67,12 +67,13 @@ fn the_cli_with_its_own_database_creates_and_deletes_a_store() {
     assert_eq!(login["admin_password"], password("cli-embedded"));
     assert_eq!(login["admin_email"], "owner@shop.example");
     let examined = json(&run(cli(&lab, dir.path(), &["doctor", "-o", "json"])));
-    assert_ne!(examined["verdict"], "fail", "{examined:#}");
-    for check in ["settings", "database", "kubeconfig", "Helm"] {
-        let checks = examined["checks"].as_array().expect("checks");
-        let found = checks.iter().find(|found| found["check"] == check);
-        assert!(found.is_some_and(|found| found["verdict"] == "ok"), "{check}: {examined:#}");
+    // Whether this machine resolves the shops' names is not the cluster's doing.
+    let of_cluster = |found: &&serde_json::Value| found["check"] != "store names";
+    let checks: Vec<_> = examined["checks"].as_array().expect("checks").iter().filter(of_cluster).collect();
+    for check in ["settings", "database", "kubeconfig", "Helm", "cluster", "rights", "storage", "ingress", "images"] {
+        assert!(checks.iter().any(|found| found["check"] == check), "{check}: {examined:#}");
     }
+    assert!(checks.iter().all(|found| found["verdict"] == "ok"), "{examined:#}");
     run(cli(&lab, dir.path(), &["delete", "cli-embedded", "--yes", "--wait"]));
     assert_eq!(kubectl.leftovers(store["namespace"].as_str().expect("a namespace")), Vec::<String>::new());
 }

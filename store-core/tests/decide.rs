@@ -90,7 +90,9 @@ fn failure_of(action: Action) -> Failure {
 }
 
 #[rstest]
-#[case::image_after_its_grace(nothing().deployed().suspicion(FailureCode::ImagePull, Gate::Application, 31, 1), FailureCode::ImagePull)]
+#[case::image_after_its_grace(nothing().deployed().suspicion(FailureCode::ImagePull, Gate::Application, 60, 1), FailureCode::ImagePull)]
+#[case::full_volume(nothing().deployed().suspicion(FailureCode::VolumeFull, Gate::Application, 30, 1), FailureCode::VolumeFull)]
+#[case::setup_job_was_removed(nothing().deployed().setup(SetupSeen::Absent), FailureCode::SetupFailed)]
 #[case::full_node(nothing().deployed().suspicion(FailureCode::Unschedulable, Gate::Database, 121, 1), FailureCode::Unschedulable)]
 #[case::database_keeps_crashing(nothing().deployed().suspicion(FailureCode::CrashLoop, Gate::Database, 61, 3), FailureCode::CrashLoop)]
 #[case::setup_gave_up(
@@ -105,13 +107,37 @@ fn fails(#[case] seen: Observation, #[case] expected: FailureCode) {
 }
 
 #[rstest]
-#[case::image_within_its_grace(nothing().deployed().suspicion(FailureCode::ImagePull, Gate::Application, 29, 1))]
+#[case::image_within_its_grace(nothing().deployed().suspicion(FailureCode::ImagePull, Gate::Application, 50, 1))]
+#[case::a_webhook_that_is_down(nothing().deployed().suspicion(FailureCode::WebhookDown, Gate::Database, 3_600, 1))]
+#[case::the_server_passes_no_probe_while_the_database_is_not_ready(
+    nothing().deployed().suspicion(FailureCode::ProbeFailing, Gate::Application, 3_600, 1)
+)]
 #[case::a_single_crash(nothing().deployed().suspicion(FailureCode::CrashLoop, Gate::Database, 300, 1))]
 #[case::the_server_crashes_while_the_database_is_not_ready(
     nothing().deployed().suspicion(FailureCode::CrashLoop, Gate::Application, 300, 9)
 )]
 fn does_not_fail(#[case] seen: Observation) {
     assert_eq!(next(&store(), &seen), Action::Wait(POLL));
+}
+
+#[test]
+fn the_next_look_comes_when_a_grace_ends() {
+    let seen = nothing().deployed().suspicion(FailureCode::ImagePull, Gate::Application, 58, 1);
+    assert_eq!(next(&store(), &seen), Action::Wait(Duration::from_secs(2)));
+}
+
+#[test]
+fn a_probe_has_its_whole_grace_from_when_the_gates_before_it_were_met() {
+    let seen = nothing().deployed().workloads(true, false).setup(SetupSeen::Initialised);
+    let seen = seen.suspicion(FailureCode::ProbeFailing, Gate::Application, 3_600, 1);
+    let application_since = |seconds| {
+        let mut store = store();
+        store.gates.advance(6, ago(seconds));
+        assert_eq!(store.gates.step(), Some(Gate::Application));
+        store
+    };
+    assert_eq!(next(&application_since(179), &seen), Action::Wait(Duration::from_secs(1)));
+    assert_eq!(failure_of(next(&application_since(180), &seen)).code, FailureCode::ProbeFailing);
 }
 
 #[test]
@@ -236,7 +262,7 @@ fn tearing_down(#[case] store: Store, #[case] seen: Observation, #[case] expecte
 
 #[test]
 fn a_teardown_that_is_held_up_names_what_holds_it_up_once_and_goes_on_trying() {
-    let blocker = Blocker { message: "finalizer example.com/hold".into(), hint: "remove it".into() };
+    let blocker = Blocker { message: "finalizer example.com/hold".into(), object: None, hint: "remove it".into() };
     let mut seen = nothing();
     seen.namespace = NamespaceSeen::Terminating { uid: "uid-1".into(), blocker: Some(blocker.clone()) };
     assert_eq!(next(&deleting(59, true), &seen), Action::Wait(POLL));

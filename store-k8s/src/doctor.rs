@@ -1,5 +1,6 @@
-//! Facts for whoever sets a platform up: what `store doctor` shows. Plain reads that return data and judge nothing;
-//! beside the platform's own rights they list nodes, storage classes and ingress classes.
+//! Facts for whoever sets a platform up: what `store doctor` shows. Plain reads that return data and judge nothing.
+
+mod role;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,6 +16,7 @@ use store_core::ports::{ClusterIdentity, PortError};
 use store_core::store::StoreId;
 use uuid::Uuid;
 
+use self::role::Needed;
 use crate::cluster::connect::{CALL, Cluster};
 use crate::cluster::read::list_all;
 use crate::cluster::sight;
@@ -23,26 +25,6 @@ use crate::labels;
 const AT_ONCE: usize = 8;
 const DEFAULT_STORAGE_CLASS: &str = "storageclass.kubernetes.io/is-default-class";
 const DEFAULT_INGRESS_CLASS: &str = "ingressclass.kubernetes.io/is-default-class";
-
-/// What the control plane must be allowed to do in every namespace: API group, resource, verbs. The last rows are what
-/// Helm needs for the objects of the embedded chart.
-pub const NEEDED: &[(&str, &str, &[&str])] = &[
-    ("", "namespaces", &["get", "list", "watch", "create", "delete"]),
-    ("", "secrets", &["get", "list", "create", "update", "patch", "delete"]),
-    ("", "pods", &["list", "watch"]),
-    ("", "events", &["list"]),
-    ("", "persistentvolumes", &["get", "list"]),
-    ("", "persistentvolumeclaims", &["get", "list", "watch", "create", "patch", "delete"]),
-    ("", "services", &["get", "create", "patch", "delete"]),
-    ("", "serviceaccounts", &["get", "create", "patch", "delete"]),
-    ("", "resourcequotas", &["get", "create", "patch", "delete"]),
-    ("", "limitranges", &["get", "create", "patch", "delete"]),
-    ("apps", "deployments", &["get", "list", "watch", "create", "patch", "delete"]),
-    ("apps", "statefulsets", &["get", "list", "watch", "create", "patch", "delete"]),
-    ("batch", "jobs", &["get", "list", "watch", "create", "patch", "delete"]),
-    ("networking.k8s.io", "ingresses", &["get", "list", "watch", "create", "patch", "delete"]),
-    ("networking.k8s.io", "networkpolicies", &["get", "create", "patch", "delete"]),
-];
 
 /// One thing that is needed, and whether we may do it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -130,22 +112,16 @@ pub async fn identity(cluster: &Cluster) -> Result<ClusterIdentity, PortError> {
     sight::identify(cluster, CALL).await
 }
 
-/// Asks the cluster for each of [`NEEDED`].
+/// Asks the cluster for each right of the committed role of `charts/platform/role.yaml`.
 pub async fn rights(cluster: &Cluster) -> Result<Vec<Right>, PortError> {
-    let all =
-        NEEDED.iter().flat_map(|(group, resource, verbs)| verbs.iter().map(move |verb| (*verb, *group, *resource)));
-    stream::iter(all)
-        .map(|(verb, group, resource)| right(cluster, verb, group, resource))
-        .buffered(AT_ONCE)
-        .try_collect()
-        .await
+    stream::iter(role::needed()).map(|needed| right(cluster, needed)).buffered(AT_ONCE).try_collect().await
 }
 
-async fn right(cluster: &Cluster, verb: &str, group: &str, resource: &str) -> Result<Right, PortError> {
+async fn right(cluster: &Cluster, Needed { verb, group, resource }: Needed) -> Result<Right, PortError> {
     let attributes = ResourceAttributes {
-        verb: Some(verb.to_owned()),
-        group: Some(group.to_owned()),
-        resource: Some(resource.to_owned()),
+        verb: Some(verb.clone()),
+        group: Some(group.clone()),
+        resource: Some(resource.clone()),
         ..ResourceAttributes::default()
     };
     let review = SelfSubjectAccessReview {
@@ -160,12 +136,7 @@ async fn right(cluster: &Cluster, verb: &str, group: &str, resource: &str) -> Re
             Api::<SelfSubjectAccessReview>::all(client).create(&PostParams::default(), &review).await
         })
         .await?;
-    Ok(Right {
-        verb: verb.to_owned(),
-        group: group.to_owned(),
-        resource: resource.to_owned(),
-        allowed: answer.status.is_some_and(|status| status.allowed),
-    })
+    Ok(Right { verb, group, resource, allowed: answer.status.is_some_and(|status| status.allowed) })
 }
 
 /// All storage classes.

@@ -1,5 +1,5 @@
 //! The Debian packages that the local cluster and the image build need: found by the files that they bring, installed
-//! where that is allowed, and named where it is not.
+//! where that is allowed, and named where it is not; and the programs that nobody but the user installs.
 
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
@@ -8,9 +8,36 @@ use anyhow::{Result, bail};
 use crate::{exec, paths, progress::say};
 
 /// A file that must be there and the Debian package that brings it.
+#[derive(Debug)]
 struct Need {
     package: &'static str,
     file: &'static str,
+}
+
+/// A program that is not taken from Debian: its packages may be too old, and a developer has one of their own.
+#[derive(Debug)]
+struct Tool {
+    program: &'static str,
+    whence: &'static str,
+}
+
+/// Something that is done here, and what it needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Group {
+    /// The local cluster.
+    Cluster,
+    /// A cluster with simulated nodes.
+    SimulatedNodes,
+    /// Building images where there is no Docker or Podman engine.
+    Images,
+    /// Unpacking a plugin that comes as a zip file.
+    Zip,
+    /// The browser, and what runs its scripts.
+    Browser,
+    /// PostgreSQL's server, and what makes certificates for it.
+    Database,
+    /// Looking into a server's SQLite file from outside.
+    Sqlite,
 }
 
 const CLUSTER: &[Need] = &[
@@ -35,6 +62,8 @@ const SIMULATED_NODES: &[Need] =
 const IMAGES: &[Need] =
     &[Need { package: "buildah", file: "buildah" }, Need { package: "debootstrap", file: "debootstrap" }];
 
+const ZIP: &[Need] = &[Need { package: "unzip", file: "unzip" }];
+
 const BROWSER: &[Need] = &[
     Need { package: "chromium", file: "chromium" },
     // The admin dashboard is read by its texts; without any font there are none.
@@ -47,72 +76,101 @@ const DATABASE: &[Need] = &[
     Need { package: "util-linux", file: "setpriv" },
 ];
 
+const SQLITE: &[Need] = &[Need { package: "sqlite3", file: "sqlite3" }];
+
+const GO: &[Tool] = &[Tool { program: "go", whence: "Go 1.26 or newer, https://go.dev/dl" }];
+const NODE: &[Tool] = &[
+    Tool { program: "node", whence: "Node 20 or newer, https://nodejs.org" },
+    Tool { program: "npm", whence: "comes with Node, https://nodejs.org" },
+];
+
 /// Where other distributions than Debian put the network plugins.
 const CNI_ELSEWHERE: &str = "/opt/cni/bin/bridge";
 
-/// Makes sure of what the cluster runs on.
-pub(crate) fn for_cluster() -> Result<()> {
-    ensure(CLUSTER)?;
-    demand_go()
-}
-
-/// Makes sure of what a cluster with simulated nodes runs on.
-pub(crate) fn for_simulated_nodes() -> Result<()> {
-    ensure(SIMULATED_NODES)?;
-    demand_go()
-}
-
-fn demand_go() -> Result<()> {
-    if paths::find_program("go").is_none() {
-        bail!("the local cluster's programs are built from source: Go 1.26 or newer is needed (https://go.dev/dl)");
-    }
-    Ok(())
-}
-
-/// Makes sure of what images are built with where there is no Docker or Podman engine.
-pub(crate) fn for_images() -> Result<()> {
-    ensure(IMAGES)
-}
-
-/// Makes sure of the browser, and of what runs its scripts.
-pub(crate) fn for_browser() -> Result<()> {
-    ensure(BROWSER)?;
-    for program in ["node", "npm"] {
-        if paths::find_program(program).is_none() {
-            bail!("the browser tests need Node 20 or newer with npm: {program} is missing (https://nodejs.org)");
+impl Group {
+    fn needs(self) -> &'static [Need] {
+        match self {
+            Self::Cluster => CLUSTER,
+            Self::SimulatedNodes => SIMULATED_NODES,
+            Self::Images => IMAGES,
+            Self::Zip => ZIP,
+            Self::Browser => BROWSER,
+            Self::Database => DATABASE,
+            Self::Sqlite => SQLITE,
         }
     }
-    Ok(())
+
+    fn tools(self) -> &'static [Tool] {
+        match self {
+            // The programs of both kinds of cluster are built from source.
+            Self::Cluster | Self::SimulatedNodes => GO,
+            Self::Browser => NODE,
+            Self::Images | Self::Zip | Self::Database | Self::Sqlite => &[],
+        }
+    }
 }
 
-/// Makes sure of PostgreSQL's server, and of what makes certificates for it.
-pub(crate) fn for_database() -> Result<()> {
-    ensure(DATABASE)
+/// What is not there of everything that is needed.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Missing {
+    /// Names of Debian packages.
+    packages: BTreeSet<&'static str>,
+    /// Programs that nobody but the user installs, each with where it comes from.
+    tools: BTreeSet<(&'static str, &'static str)>,
 }
 
-fn ensure(needs: &[Need]) -> Result<()> {
-    let missing = missing(needs);
-    if missing.is_empty() {
+impl Missing {
+    fn of(groups: &[Group], is_there: impl Fn(&str) -> bool) -> Self {
+        let needs = groups.iter().flat_map(|group| group.needs());
+        let tools = groups.iter().flat_map(|group| group.tools());
+        Self {
+            packages: needs.filter(|need| !is_there(need.file)).map(|need| need.package).collect(),
+            tools: tools.filter(|tool| !is_there(tool.program)).map(|tool| (tool.program, tool.whence)).collect(),
+        }
+    }
+
+    fn packages(&self) -> String {
+        self.packages.iter().copied().collect::<Vec<_>>().join(" ")
+    }
+
+    /// The whole list, so that nobody finds out one by one.
+    fn told(&self, may_install: bool) -> Option<String> {
+        let tools: Vec<String> = self.tools.iter().map(|(name, whence)| format!("{name} ({whence})")).collect();
+        let for_the_user = !tools.is_empty() || !may_install && !self.packages.is_empty();
+        if !for_the_user {
+            return None;
+        }
+        let packages = match (self.packages.is_empty(), may_install) {
+            (true, _) => None,
+            (false, true) => Some(format!("the Debian packages {}, which come by themselves then", self.packages())),
+            (false, false) => Some(format!("the Debian packages {}", self.packages())),
+        };
+        let all: Vec<String> = tools.into_iter().chain(packages).collect();
+        Some(format!("these are missing and can be installed only by you: {}", all.join("; ")))
+    }
+}
+
+/// Makes sure of everything that these groups need: installs the Debian packages where that is allowed, and stops with
+/// the whole list of what is missing where it is not.
+pub(crate) fn ensure(groups: &[Group]) -> Result<()> {
+    let missing = Missing::of(groups, is_there);
+    let may_install = rustix::process::geteuid().is_root() && Path::new("/etc/debian_version").exists();
+    if let Some(told) = missing.told(may_install) {
+        bail!(told);
+    }
+    if missing.packages.is_empty() {
         return Ok(());
     }
-    let list = missing.iter().copied().collect::<Vec<_>>().join(" ");
-    if !rustix::process::geteuid().is_root() || !Path::new("/etc/debian_version").exists() {
-        bail!("these are missing and can be installed here only by you (names of Debian packages): {list}");
-    }
-    say(format!("installing Debian packages: {list}"));
+    say(format!("installing Debian packages: {}", missing.packages()));
     apt(["update"].as_slice())?;
     let mut install = vec!["install", "-y", "--no-install-recommends"];
-    install.extend(&missing);
+    install.extend(&missing.packages);
     apt(&install)?;
-    let still = self::missing(needs);
-    if !still.is_empty() {
-        bail!("still missing after the installation: {}", still.into_iter().collect::<Vec<_>>().join(" "));
+    let still = Missing::of(groups, is_there);
+    if !still.packages.is_empty() {
+        bail!("still missing after the installation: {}", still.packages());
     }
     Ok(())
-}
-
-fn missing(needs: &[Need]) -> BTreeSet<&'static str> {
-    needs.iter().filter(|need| !is_there(need.file)).map(|need| need.package).collect()
 }
 
 fn is_there(file: &str) -> bool {
@@ -136,4 +194,36 @@ fn apt(args: &[&str]) -> Result<()> {
     let mut command = Command::new("apt-get");
     command.args(["-q", "-o", "Dpkg::Use-Pty=0"]).args(args).env("DEBIAN_FRONTEND", "noninteractive");
     exec::capture(&mut command).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: &[Group] = &[Group::Cluster, Group::Images, Group::Browser, Group::Database, Group::Sqlite];
+
+    #[test]
+    fn everything_that_is_missing_is_told_at_once() {
+        let there = ["containerd", "ctr", "openssl", "tar"];
+        let missing = Missing::of(ALL, |file| there.contains(&file));
+        let told = missing.told(false).unwrap();
+        for name in ["buildah", "debootstrap", "chromium", "postgresql", "sqlite3", "go (", "node (", "npm ("] {
+            assert!(told.contains(name), "{name}: {told}");
+        }
+        assert!(!told.contains("openssl"), "{told}");
+    }
+
+    #[test]
+    fn packages_alone_stop_nobody_who_may_install_them() {
+        let missing = Missing::of(ALL, |file| file != "buildah");
+        assert_eq!(missing.told(true), None);
+        assert!(missing.told(false).unwrap().contains("buildah"));
+        assert_eq!(Missing::of(ALL, |_| true).told(false), None);
+    }
+
+    #[test]
+    fn a_missing_tool_is_told_with_the_packages_that_would_follow() {
+        let told = Missing::of(ALL, |file| file != "go" && file != "sqlite3").told(true).unwrap();
+        assert!(told.contains("go.dev") && told.contains("sqlite3, which come by themselves"), "{told}");
+    }
 }

@@ -8,6 +8,6 @@ use crate::install;
 
 /// Starts one. It ends when it is dropped, or with this process.
 pub(crate) fn start() -> Result<Postgres> {
-    install::for_database()?;
+    install::ensure(&[install::Group::Database])?;
     Postgres::start()
 }

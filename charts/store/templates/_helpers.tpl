@@ -3,6 +3,20 @@ What all of a store's objects have in common. The key `platform` is the control 
 is the operator's.
 */}}
 
+{{/* Every template begins with this: what fails first should be what helps most. */}}
+{{- define "store.requirePlatform" -}}
+{{- $remedy := "the control plane writes it when it installs a store, and an upgrade by hand keeps it with `helm upgrade --reuse-values`" -}}
+{{- if not .Values.platform -}}
+{{- fail (printf "the key 'platform' is missing: %s" $remedy) -}}
+{{- end -}}
+{{- $platform := .Values.platform -}}
+{{- range list "installation" "store" "name" "engine" "plan" "attempt" "host" "publicUrl" "credentialsSecret" -}}
+{{- if not (hasKey $platform .) -}}
+{{- fail (printf "the key 'platform' lacks '%s': %s" . $remedy) -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
 {{/* Selectors: few labels, which never change during a store's life. Takes {root, component}. */}}
 {{- define "store.selectorLabels" -}}
 app.kubernetes.io/name: store
@@ -35,10 +49,21 @@ store-platform/attempt: {{ .Values.platform.attempt | quote }}
 {{- define "store.setupJobName" -}}
 {{- $name := printf "%s-setup-job" .Values.platform.store -}}
 {{- if gt (int .Values.platform.attempt) 1 -}}
-{{- printf "%s-%d" $name (int .Values.platform.attempt) -}}
-{{- else -}}
-{{- $name -}}
+{{- $name = printf "%s-%d" $name (int .Values.platform.attempt) -}}
 {{- end -}}
+{{- if gt (int .Release.Revision) 1 -}}
+{{- $name = printf "%s-r%d" $name (int .Release.Revision) -}}
+{{- end -}}
+{{- $name -}}
+{{- end }}
+
+{{/* The ports that the engine's database and server listen on. */}}
+{{- define "store.databasePort" -}}
+{{- ternary 3306 5432 (eq .Values.platform.engine "woocommerce") -}}
+{{- end }}
+
+{{- define "store.serverPort" -}}
+{{- ternary 8080 9000 (eq .Values.platform.engine "woocommerce") -}}
 {{- end }}
 
 {{/* Takes {root, image}. */}}

@@ -22,8 +22,14 @@ pub enum FailureCode {
     Unschedulable,
     /// The cluster refuses to create pods (quota, admission).
     PodsRefused,
+    /// A container runs, but a probe of it never passes.
+    ProbeFailing,
     /// A volume claim is not bound.
     VolumeClaim,
+    /// A volume has no room left.
+    VolumeFull,
+    /// An admission webhook of the cluster does not answer, so that nothing can be created.
+    WebhookDown,
     /// The setup job gave up.
     SetupFailed,
     /// Helm or the API server refuses the release.
@@ -38,6 +44,10 @@ pub enum FailureCode {
     NotReady,
     /// An object of a READY store is missing or was changed.
     Drift,
+    /// The ingress names a class that the cluster does not have.
+    IngressClassMissing,
+    /// No ingress controller has given the ingress an address.
+    IngressNoAddress,
 }
 
 impl FailureCode {
@@ -50,7 +60,10 @@ impl FailureCode {
             Self::ContainerConfig => "container_config",
             Self::Unschedulable => "unschedulable",
             Self::PodsRefused => "pods_refused",
+            Self::ProbeFailing => "probe_failing",
             Self::VolumeClaim => "volume_claim",
+            Self::VolumeFull => "volume_full",
+            Self::WebhookDown => "webhook_down",
             Self::SetupFailed => "setup_failed",
             Self::ReleaseRefused => "release_refused",
             Self::ForeignObject => "foreign_object",
@@ -58,22 +71,35 @@ impl FailureCode {
             Self::TimedOut => "timed_out",
             Self::NotReady => "not_ready",
             Self::Drift => "drift",
+            Self::IngressClassMissing => "ingress_class_missing",
+            Self::IngressNoAddress => "ingress_no_address",
         }
     }
 
     /// How long it must be seen without a break before it may fail a store: long enough for what mends itself.
+    /// `Duration::MAX` is never: only the provisioning time, running out, fails such a store.
     pub fn grace(self) -> Duration {
         let seconds = match self {
+            // Whoever was refused asks again, and succeeds once the webhook is back.
+            Self::WebhookDown => return Duration::MAX,
             Self::SetupFailed | Self::ReleaseRefused | Self::ForeignObject | Self::CredentialsLost | Self::TimedOut => {
                 0
             }
             Self::Drift | Self::NotReady => 2,
-            Self::ContainerConfig => 15,
-            Self::ImagePull | Self::OutOfMemory | Self::PodsRefused => 30,
-            Self::CrashLoop | Self::VolumeClaim => 60,
+            Self::ContainerConfig | Self::IngressClassMissing | Self::IngressNoAddress => 15,
+            Self::OutOfMemory | Self::PodsRefused | Self::VolumeFull => 30,
+            // The kubelet's third try of a pull comes after half a minute.
+            Self::ImagePull | Self::CrashLoop | Self::VolumeClaim => 60,
             Self::Unschedulable => 120,
+            Self::ProbeFailing => 180,
         };
         Duration::from_secs(seconds)
+    }
+
+    /// Whether it is expected while the gates before its own are not met: then it only counts once they are, and from then
+    /// on. A shop that waits for its database may crash, and passes no probe.
+    pub fn waits_for_earlier_gates(self) -> bool {
+        matches!(self, Self::CrashLoop | Self::ProbeFailing)
     }
 
     /// How many crashes must be seen before it may fail a store; a single one is no verdict.
@@ -167,8 +193,11 @@ impl Failure {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Blocker {
-    /// What it is, with the object named.
+    /// What it is.
     pub message: String,
+    /// The object that is to blame, where Kubernetes names it.
+    #[serde(default)]
+    pub object: Option<ObjectRef>,
     /// What to do about it.
     pub hint: String,
 }

@@ -1,5 +1,7 @@
 //! One error for the ports that reach outside, classified where it arises.
 
+use crate::lifecycle::ObjectRef;
+
 /// What a caller can do about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorClass {
@@ -23,13 +25,14 @@ pub enum ErrorClass {
 pub struct PortError {
     class: ErrorClass,
     message: String,
+    object: Option<ObjectRef>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl PortError {
     /// An error of this class; the message says what was tried and what came back, and no secret.
     pub fn new(class: ErrorClass, message: impl Into<String>) -> Self {
-        Self { class, message: message.into(), source: None }
+        Self { class, message: message.into(), object: None, source: None }
     }
 
     /// Keeps the cause.
@@ -37,6 +40,12 @@ impl PortError {
     pub fn because(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
+    }
+
+    /// Names the object that is to blame.
+    #[must_use]
+    pub fn blaming(self, object: Option<ObjectRef>) -> Self {
+        Self { object, ..self }
     }
 
     /// A call that may succeed later.
@@ -47,6 +56,11 @@ impl PortError {
     /// A call that will not succeed until somebody changes something.
     pub fn permanent(message: impl Into<String>) -> Self {
         Self::new(ErrorClass::Permanent, message)
+    }
+
+    /// The object that is to blame, where the other side names one.
+    pub fn object(&self) -> Option<&ObjectRef> {
+        self.object.as_ref()
     }
 
     /// What a caller can do about it.

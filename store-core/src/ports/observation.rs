@@ -28,6 +28,8 @@ pub struct Observation {
     pub suspicions: Vec<Suspicion>,
     /// Whether its public URL can answer.
     pub published: Published,
+    /// Why it cannot.
+    pub unpublished: Option<Failure>,
 }
 
 /// The namespace.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::diagnose::{culprit, prime_suspect};
+use super::diagnose::{Judge, prime_suspect};
 use super::readiness::{Expected, gates_met, is_ready};
 use super::teardown;
 use crate::lifecycle::{
@@ -121,13 +121,19 @@ fn provisioning(store: &Store, p: &Provisioning, seen: &Observation, limits: &Li
         return Action::Record(ready(seen));
     }
     let met = gates_met(store, seen);
-    if let Some(failure) = refused(seen, limits).or_else(|| culprit(store, seen, met, limits.now)) {
+    let judge = Judge::new(store, met, limits);
+    if let Some(failure) = refused(seen, limits).or_else(|| judge.culprit(seen)) {
         return Action::Record(Change::Fail(failure));
     }
     if p.spent() >= limits.timeout {
         return Action::Record(Change::Fail(timed_out(store, seen, met, limits)));
     }
-    namespace(store, seen, limits)
+    match namespace(store, seen, limits) {
+        Action::Wait(how_long) => {
+            Action::Wait(judge.next_verdict(seen).map_or(how_long, |verdict| verdict.min(how_long)))
+        }
+        action => action,
+    }
 }
 
 /// Whether some part that a decision needs has not been looked at yet.
@@ -228,7 +234,8 @@ fn refused(seen: &Observation, limits: &Limits<'_>) -> Option<Failure> {
         }
         ErrorClass::NotFound | ErrorClass::Transient | ErrorClass::Denied | ErrorClass::Cancelled => return None,
     };
-    Some(Failure::new(code, "The cluster refuses the store", hint).quoting(&error.to_string()))
+    let failure = Failure::new(code, "The cluster refuses the store", hint).quoting(&error.to_string());
+    Some(Failure { object: error.object().cloned(), ..failure })
 }
 
 fn foreign(kind: &str, name: &str) -> Failure {

@@ -6,7 +6,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::decide::{Action, Change, Limits, Step, is_unseen};
-use crate::lifecycle::{Blocker, Deleted, Deleting, Progress, RemovedVolume, Store, TeardownEvidence, VolumeFate};
+use crate::lifecycle::{
+    Blocker, Deleted, Deleting, ObjectRef, Progress, RemovedVolume, Store, TeardownEvidence, VolumeFate,
+};
 use crate::planted::{Bug, planted};
 use crate::ports::{NamespaceSeen, Observation, ReleaseSeen};
 
@@ -66,6 +68,7 @@ fn volumes(deleting: &Deleting, seen: &Observation, limits: &Limits<'_>) -> Acti
     };
     let blocker = Blocker {
         message: format!("PersistentVolume {} is still there", volume.name),
+        object: Some(ObjectRef::new("PersistentVolume", &volume.name)),
         hint: "Its provisioner removes it; look at the provisioner's log and at the volume's events".to_owned(),
     };
     match held_up(deleting, Some(blocker), limits) {

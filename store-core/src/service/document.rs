@@ -34,6 +34,9 @@ pub struct StoreDocument {
     pub degraded: Option<FailureDocument>,
     /// Whether the public URL can answer.
     pub published: Published,
+    /// Why it cannot, where that is known.
+    #[serde(default)]
+    pub unpublished: Option<FailureDocument>,
     /// Why it failed, in one line.
     pub failure_reason: Option<String>,
     /// Why it failed, in parts.
@@ -89,6 +92,12 @@ pub struct FailureDocument {
     pub failure: Failure,
 }
 
+impl From<Failure> for FailureDocument {
+    fn from(failure: Failure) -> Self {
+        Self { reason: failure.reason(), failure }
+    }
+}
+
 /// A page of stores.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -106,7 +115,7 @@ impl StoreDocument {
         store: &Store,
         queue_position: Option<usize>,
         condition: Option<Condition>,
-        published: Published,
+        (published, unpublished): (Published, Option<Failure>),
         parked: Option<String>,
     ) -> Self {
         let status = store.status();
@@ -131,6 +140,7 @@ impl StoreDocument {
             condition,
             degraded,
             published,
+            unpublished: unpublished.map(FailureDocument::from),
             failure_reason: failure.as_ref().map(Failure::reason),
             failure,
             parked,
@@ -169,8 +179,6 @@ fn name_condition(condition: Option<Condition>) -> (Option<String>, Option<Failu
         None => (None, None),
         Some(Condition::Healthy) => (Some("healthy".to_owned()), None),
         Some(Condition::Unknown) => (Some("unknown".to_owned()), None),
-        Some(Condition::Degraded(failure)) => {
-            (Some("degraded".to_owned()), Some(FailureDocument { reason: failure.reason(), failure }))
-        }
+        Some(Condition::Degraded(failure)) => (Some("degraded".to_owned()), Some(failure.into())),
     }
 }

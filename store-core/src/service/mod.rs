@@ -15,7 +15,7 @@ pub use error::{FieldError, ServiceError};
 pub use request::{CreateStore, RetryStore, StoreRef};
 pub use settings::{ServiceParts, ServiceSettings};
 
-use crate::lifecycle::{Condition, Event, FailureCode, Position, Progress, Published, Status, Store};
+use crate::lifecycle::{Condition, Event, Failure, FailureCode, Position, Progress, Published, Status, Store};
 use crate::planted::{Bug, planted};
 use crate::ports::{Created, Freshness, ListQuery, NamespaceSeen, NewStore, RepositoryError};
 use crate::reconcile::{ClusterState, Core, Reconciler, Scope, condition};
@@ -222,16 +222,17 @@ impl StoreService {
         }
     }
 
-    async fn judge(&self, store: &Store) -> (Option<Condition>, Published) {
+    async fn judge(&self, store: &Store) -> (Option<Condition>, (Published, Option<Failure>)) {
         let is_ready = store.status() == Status::Ready;
         if !is_ready || !self.cluster().is_open() {
-            return (is_ready.then_some(Condition::Unknown), Published::Unknown);
+            return (is_ready.then_some(Condition::Unknown), (Published::Unknown, None));
         }
         match self.core.probe.observe(store, Freshness::Cached).await {
             Ok(seen) if seen.namespace != NamespaceSeen::Unknown => {
-                (Some(condition(store, &seen, self.core.clock.now())), seen.published)
+                let condition = condition(store, &seen, self.core.clock.now());
+                (Some(condition), (seen.published, seen.unpublished))
             }
-            Ok(_) | Err(_) => (Some(Condition::Unknown), Published::Unknown),
+            Ok(_) | Err(_) => (Some(Condition::Unknown), (Published::Unknown, None)),
         }
     }
 }

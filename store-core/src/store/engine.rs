@@ -101,7 +101,7 @@ impl Engine {
         }
     }
 
-    /// The database software, as users know it; failures name it. `MariaDB` stands in for `MySQL`, and that is the name
+    /// The database software, as users know it; failures name it. MariaDB stands in for MySQL, and that is the name
     /// under which shopkeepers know their shop's database.
     pub fn database_title(self) -> &'static str {
         match self {

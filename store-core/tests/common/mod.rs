@@ -125,7 +125,7 @@ impl ObservationExt for Observation {
     }
 
     fn deployed(self) -> Self {
-        self.namespace().credentials().release(ReleaseSeen::Deployed { revisions: vec![1] })
+        self.namespace().credentials().release(ReleaseSeen::Deployed { revisions: vec![1] }).setup(SetupSeen::Waiting)
     }
 
     fn workloads(mut self, database: bool, server: bool) -> Self {

@@ -1,7 +1,8 @@
 //! What looks wrong with a pod, a workload or a claim, and how it is said: a closed set of troubles, each with its
 //! culprit and what to do. Pure.
 
-use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodStatus};
 use kube::ResourceExt;
 use store_core::lifecycle::{Blocker, Failure, FailureCode, Gate, ObjectRef};
 use store_core::store::{Component, Engine};
@@ -22,6 +23,8 @@ pub(crate) struct Trouble {
     pub(crate) said: String,
     /// How often it happened.
     pub(crate) times: u32,
+    /// Since when, where Kubernetes says so; otherwise it counts from when it was first seen.
+    pub(crate) since: Option<Timestamp>,
 }
 
 impl Trouble {
@@ -57,7 +60,13 @@ fn hint(code: FailureCode) -> &'static str {
         FailureCode::ContainerConfig => "A Secret or ConfigMap that the container names is missing or lacks a key",
         FailureCode::Unschedulable => "Add nodes or free resources, or choose a smaller plan",
         FailureCode::PodsRefused => "Raise the quota, or change the policy that refuses the pods",
+        FailureCode::ProbeFailing => "Look at the container's logs for why it does not answer",
         FailureCode::VolumeClaim => "Check that the storage class exists, has a provisioner, and has room",
+        FailureCode::VolumeFull => "Make room on the volume, or give the store a larger one in the chart's values",
+        FailureCode::WebhookDown => {
+            "Repair the webhook's service, or remove its configuration (`kubectl get \
+             validatingwebhookconfigurations,mutatingwebhookconfigurations`)"
+        }
         _ => "Look at the object's events",
     }
 }
@@ -66,8 +75,7 @@ fn hint(code: FailureCode) -> &'static str {
 /// that only waits.
 pub(crate) fn of_pod(pod: &Pod, component: Option<Component>) -> Vec<Trouble> {
     let (Some(component), Some(status)) = (component, pod.status.as_ref()) else { return Vec::new() };
-    let has_ended = matches!(status.phase.as_deref(), Some("Succeeded" | "Failed"));
-    if has_ended || pod.metadata.deletion_timestamp.is_some() {
+    if pod.metadata.deletion_timestamp.is_some() {
         return Vec::new();
     }
     let trouble = |(code, what, said, times): Finding| Trouble {
@@ -78,9 +86,36 @@ pub(crate) fn of_pod(pod: &Pod, component: Option<Component>) -> Vec<Trouble> {
         what,
         said,
         times,
+        since: None,
     };
-    let containers = status.init_container_statuses.iter().flatten().chain(status.container_statuses.iter().flatten());
-    containers.filter_map(of_container).chain(unschedulable(pod)).map(trouble).collect()
+    if matches!(status.phase.as_deref(), Some("Succeeded" | "Failed")) {
+        return evicted(status).map(trouble).into_iter().collect();
+    }
+    let init = status.init_container_statuses.iter().flatten().filter_map(of_container);
+    let main = status.container_statuses.iter().flatten().filter_map(|container| {
+        // An init container is never ready before it has ended.
+        of_container(container).or_else(|| without_passing_probe(container))
+    });
+    init.chain(main).chain(unschedulable(pod)).map(trouble).collect()
+}
+
+/// A pod that was thrown out because it filled a volume of its own.
+fn evicted(status: &PodStatus) -> Option<Finding> {
+    let said = status.message.as_deref().unwrap_or_default();
+    let is_full = said.contains("EmptyDir") || said.contains("ephemeral");
+    let is_evicted = status.reason.as_deref() == Some("Evicted") && is_full;
+    is_evicted.then(|| (FailureCode::VolumeFull, "it filled its volume and was evicted".to_owned(), said.to_owned(), 1))
+}
+
+/// A container that runs and never failed, but is not ready.
+fn without_passing_probe(container: &ContainerStatus) -> Option<Finding> {
+    container.state.as_ref()?.running.as_ref()?;
+    if container.ready {
+        return None;
+    }
+    let probe = if container.started == Some(false) { "startup" } else { "readiness" };
+    let what = format!("its container {} runs but does not pass its {probe} probe", container.name);
+    Some((FailureCode::ProbeFailing, what, String::new(), 1))
 }
 
 type Finding = (FailureCode, String, String, u32);
@@ -111,6 +146,10 @@ fn of_container(container: &ContainerStatus) -> Option<Finding> {
         return None;
     }
     let crashes = restarts.max(1);
+    if is_out_of_room(&crash_words(container)) {
+        let what = format!("its container {name} ends because a volume is full");
+        return Some((FailureCode::VolumeFull, what, crash_words(container), crashes));
+    }
     if end.is_some_and(|end| end.reason.as_deref() == Some("OOMKilled")) {
         let what = format!("its container {name} is killed for using more memory than its limit");
         return Some((FailureCode::OutOfMemory, what, crash_words(container), crashes));
@@ -125,6 +164,12 @@ fn crash_words(container: &ContainerStatus) -> String {
     let said = end.message.as_deref().map(shorten).filter(|message| !message.is_empty());
     let reason = end.reason.as_deref().unwrap_or("Error");
     said.unwrap_or_else(|| format!("{reason}, exit code {}", end.exit_code))
+}
+
+/// Whether a program said that its disk is full: by the text of `ENOSPC` (POSIX, `strerror`), its number as MariaDB
+/// prints it, or the C name.
+pub(crate) fn is_out_of_room(said: &str) -> bool {
+    ["No space left on device", "errno: 28", "Errcode: 28", "ENOSPC"].iter().any(|text| said.contains(text))
 }
 
 fn unschedulable(pod: &Pod) -> Option<Finding> {
@@ -153,16 +198,21 @@ pub(crate) fn held_up(pod: &Pod) -> Vec<String> {
 
 /// A workload whose pods the cluster refuses to create.
 pub(crate) fn refused(component: Component, kind: Kind, name: &str, said: &str) -> Trouble {
-    let what = "the cluster refuses to create it".to_owned();
-    Trouble {
-        code: FailureCode::PodsRefused,
-        component,
-        kind,
-        name: name.to_owned(),
-        what,
-        said: said.to_owned(),
-        times: 1,
-    }
+    // The API server's sentence for a webhook that it cannot reach and may not ignore.
+    let (code, what) = if said.contains("failed calling webhook") {
+        (FailureCode::WebhookDown, "an admission webhook does not answer")
+    } else {
+        (FailureCode::PodsRefused, "the cluster refuses to create it")
+    };
+    let (name, what, said) = (name.to_owned(), what.to_owned(), said.to_owned());
+    Trouble { code, component, kind, name, what, said, times: 1, since: None }
+}
+
+/// A pod whose container is ended again and again because it fails a probe, or does not get ready for that reason.
+pub(crate) fn failing_probe(component: Component, pod: &str, said: &str) -> Trouble {
+    let what = "a container does not pass its probe".to_owned();
+    let (code, kind, name) = (FailureCode::ProbeFailing, Kind::Pod, pod.to_owned());
+    Trouble { code, component, kind, name, what, said: said.to_owned(), times: 1, since: None }
 }
 
 /// A claim for which no volume is made.
@@ -177,7 +227,35 @@ pub(crate) fn claim_lost(component: Component, name: &str) -> Trouble {
 
 fn claim(component: Component, name: &str, what: String, said: &str) -> Trouble {
     let (code, kind) = (FailureCode::VolumeClaim, Kind::Claim);
-    Trouble { code, component, kind, name: name.to_owned(), what, said: said.to_owned(), times: 1 }
+    Trouble { code, component, kind, name: name.to_owned(), what, said: said.to_owned(), times: 1, since: None }
+}
+
+/// Why a public URL cannot answer: `class_exists` is whether the cluster has the ingress class, where that was asked.
+pub(crate) fn unpublished(ingress: &str, class: Option<&str>, class_exists: Option<bool>) -> Failure {
+    let ingress = ObjectRef::new(Kind::Ingress.as_str(), ingress);
+    match class {
+        Some(class) if class_exists == Some(false) => Failure::new(
+            FailureCode::IngressClassMissing,
+            format!("The cluster has no ingress class {class:?}"),
+            "Install an ingress controller of that class, or name another one in the chart's value `ingress.className`",
+        ),
+        _ => Failure::new(
+            FailureCode::IngressNoAddress,
+            "No ingress controller has given the store's ingress an address",
+            "See that the ingress controller runs and that its service has an address",
+        ),
+    }
+    .blaming(ingress)
+}
+
+/// There is no ingress at all.
+pub(crate) fn no_ingress() -> Failure {
+    Failure::new(
+        FailureCode::Drift,
+        "The store's ingress is missing",
+        "Somebody removed it by hand; `helm rollback` to the deployed revision brings it back (`helm history` lists it)",
+    )
+    .blaming(ObjectRef::new(Kind::Ingress.as_str(), "storefront"))
 }
 
 /// What holds up the removal of a namespace, by its own conditions (type and message of those that are true). The one
@@ -213,9 +291,25 @@ pub(crate) fn blocker<'a>(conditions: impl Iterator<Item = (&'a str, &'a str)>) 
     let there: Vec<_> = conditions.collect();
     KNOWN.iter().find_map(|(kind, what, hint)| {
         let (_, said) = there.iter().find(|(condition, _)| condition == kind)?;
-        let message = format!("the namespace cannot go: {what} ({})", shorten(said));
-        Some(Blocker { message, hint: (*hint).to_owned() })
+        // A finalizer is named without the objects that have it: another condition lists those that are left.
+        let left = there.iter().find(|(other, _)| *other == REMAINING && other != kind).map(|(_, left)| shorten(left));
+        let left = left.map(|left| format!("; {left}")).unwrap_or_default();
+        let message = format!("the namespace cannot go: {what} ({}{left})", shorten(said));
+        Some(Blocker { message, object: culprit_of_namespace(said), hint: (*hint).to_owned() })
     })
+}
+
+/// Lists what is left in a namespace that goes.
+const REMAINING: &str = "NamespaceContentRemaining";
+
+/// The APIService or webhook that a condition of a namespace names. An APIService is called VERSION.GROUP.
+fn culprit_of_namespace(said: &str) -> Option<ObjectRef> {
+    if let Some((_, rest)) = said.split_once("webhook \"") {
+        return Some(ObjectRef::new("Webhook", rest.split('"').next()?));
+    }
+    let (_, rest) = said.split_once("server APIs: ")?;
+    let (group, version) = rest.split([':', ',']).next()?.split_once('/')?;
+    Some(ObjectRef::new("APIService", format!("{version}.{group}")))
 }
 
 #[cfg(test)]

@@ -39,7 +39,6 @@ fn crashed(reason: &str, restarts: i32) -> Value {
 #[rstest]
 #[case::creating(waiting("ContainerCreating"), None)]
 #[case::initialising(waiting("PodInitializing"), None)]
-#[case::running(json!({"state": {"running": {}}}), None)]
 #[case::ready_after_a_crash(
     json!({"ready": true, "restartCount": 4, "state": {"running": {}}, "lastState": {"terminated": {"exitCode": 1}}}), None
 )]
@@ -55,11 +54,52 @@ fn crashed(reason: &str, restarts: i32) -> Value {
     Some((FailureCode::CrashLoop, 2))
 )]
 #[case::memory(crashed("OOMKilled", 2), Some((FailureCode::OutOfMemory, 2)))]
+#[case::disk(
+    json!({"restartCount": 2, "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+        "lastState": {"terminated": {"exitCode": 1, "message": "write: No space left on device"}}}),
+    Some((FailureCode::VolumeFull, 2))
+)]
 fn containers(#[case] fields: Value, #[case] expected: Option<(FailureCode, u32)>) {
     let status = container(&fields);
     let expected: Vec<_> = expected.into_iter().collect();
     assert_eq!(codes(&pod(json!({"phase": "Pending", "containerStatuses": [status]}))), expected);
     assert_eq!(codes(&pod(json!({"phase": "Pending", "initContainerStatuses": [status]}))), expected);
+}
+
+#[rstest]
+#[case::starting(false, json!(false), Some("startup"))]
+#[case::started(false, json!(true), Some("readiness"))]
+#[case::ready(true, json!(true), None)]
+fn a_container_that_runs_without_getting_ready_fails_its_probe(
+    #[case] ready: bool,
+    #[case] started: Value,
+    #[case] expected: Option<&str>,
+) {
+    let status = container(&json!({"ready": ready, "started": started, "state": {"running": {}}}));
+    let found = of_pod(&pod(json!({"phase": "Running", "containerStatuses": [status]})), Some(Component::Server));
+    assert_eq!(found.first().map(|trouble| trouble.code), expected.map(|_| FailureCode::ProbeFailing));
+    assert!(expected.is_none_or(|probe| found[0].what.contains(probe)), "{found:?}");
+    let init = pod(json!({"phase": "Pending", "initContainerStatuses": [status]}));
+    assert_eq!(codes(&init), [], "an init container is ready once it has ended");
+}
+
+#[rstest]
+#[case("Evicted", "Usage of EmptyDir volume \"tmp\" exceeds the limit \"1Mi\".", 1)]
+#[case("Evicted", "The node was low on resource: memory.", 0)]
+#[case("NodeShutdown", "EmptyDir", 0)]
+fn a_pod_that_filled_its_volume_is_told(#[case] reason: &str, #[case] message: &str, #[case] found: usize) {
+    let pod = pod(json!({"phase": "Failed", "reason": reason, "message": message}));
+    assert_eq!(codes(&pod), vec![(FailureCode::VolumeFull, 1); found]);
+}
+
+#[rstest]
+#[case("exceeded quota: store", FailureCode::PodsRefused)]
+#[case(
+    "Internal error occurred: failed calling webhook \"v.example.com\": connection refused",
+    FailureCode::WebhookDown
+)]
+fn a_webhook_that_does_not_answer_is_no_refusal(#[case] said: &str, #[case] code: FailureCode) {
+    assert_eq!(refused(Component::Database, Kind::StatefulSet, "database", said).code, code);
 }
 
 #[test]
@@ -100,6 +140,30 @@ fn the_cause_of_the_other_conditions_is_the_blocker() {
         [("NamespaceContentRemaining", "some"), ("NamespaceDeletionDiscoveryFailure", "metrics.k8s.io/v1")];
     let blocker = blocker(conditions.into_iter()).unwrap();
     assert!(blocker.message.contains("API service") && blocker.message.contains("metrics.k8s.io/v1"));
+}
+
+#[rstest]
+#[case::api_service(
+    "NamespaceDeletionDiscoveryFailure",
+    "Discovery failed for some groups, 1 failing: unable to retrieve the complete list of server APIs: \
+     metrics.k8s.io/v1beta1: stale GroupVersion discovery: metrics.k8s.io/v1beta1",
+    Some(("APIService", "v1beta1.metrics.k8s.io"))
+)]
+#[case::webhook(
+    "NamespaceDeletionContentFailure",
+    "Failed to delete all resource types, 1 remaining: admission webhook \"keep.example.com\" denied the request",
+    Some(("Webhook", "keep.example.com"))
+)]
+#[case::finalizer(
+    "NamespaceFinalizersRemaining",
+    "Some content has finalizers: example.com/hold in 1 resource instances",
+    None
+)]
+fn a_blocker_names_its_object(#[case] condition: &str, #[case] said: &str, #[case] expected: Option<(&str, &str)>) {
+    let left = (REMAINING, "Some resources are remaining: configmaps. has 1 resource instances");
+    let blocker = blocker([left, (condition, said)].into_iter()).unwrap();
+    assert_eq!(blocker.object, expected.map(|(kind, name)| ObjectRef::new(kind, name)));
+    assert!(blocker.message.contains("configmaps. has 1"), "what is left is listed: {}", blocker.message);
 }
 
 #[rstest]

@@ -94,6 +94,7 @@ pub(crate) struct JobFact {
 /// A pod.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct PodFact {
+    pub(crate) uid: String,
     /// The Job that it belongs to.
     pub(crate) job: Option<String>,
     /// That Job's UID.
@@ -137,6 +138,8 @@ pub(crate) struct ClaimFact {
 pub(crate) struct IngressFact {
     /// A controller has given it an address.
     pub(crate) addressed: bool,
+    /// Its class, if it names one.
+    pub(crate) class: Option<String>,
 }
 
 /// An object that is folded into a record.
@@ -260,6 +263,7 @@ impl Fold for Pod {
         let phase = self.status.as_ref().and_then(|status| status.phase.as_deref());
         let owners = self.metadata.owner_references.iter().flatten();
         Fact::Pod(PodFact {
+            uid: self.uid(),
             job_uid: owners.filter(|owner| owner.kind == "Job").map(|owner| owner.uid.clone()).next(),
             job: labels.get(labels::JOB_NAME).or_else(|| labels.get("job-name")).cloned(),
             ended: match phase {
@@ -301,7 +305,10 @@ impl Fold for Ingress {
     fn fact(&self) -> Fact {
         let balancer = self.status.as_ref().and_then(|status| status.load_balancer.as_ref());
         let addresses = balancer.and_then(|balancer| balancer.ingress.as_ref());
-        Fact::Ingress(IngressFact { addressed: addresses.is_some_and(|addresses| !addresses.is_empty()) })
+        Fact::Ingress(IngressFact {
+            addressed: addresses.is_some_and(|addresses| !addresses.is_empty()),
+            class: self.spec.as_ref().and_then(|spec| spec.ingress_class_name.clone()),
+        })
     }
 }
 

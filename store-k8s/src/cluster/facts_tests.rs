@@ -75,7 +75,7 @@ fn jobs(#[case] status: Value, #[case] mute: bool, #[case] complete: bool, #[cas
 #[case::address(json!({"loadBalancer": {"ingress": [{"ip": "10.0.0.1"}]}}), true)]
 fn ingresses(#[case] status: Value, #[case] addressed: bool) {
     let ingress: Ingress = object(json!({"metadata": {"name": "i"}, "status": status}));
-    assert_eq!(ingress.fact(), Fact::Ingress(IngressFact { addressed }));
+    assert_eq!(ingress.fact(), Fact::Ingress(IngressFact { addressed, class: None }));
 }
 
 #[test]
@@ -103,5 +103,6 @@ fn a_namespace_that_goes_names_what_holds_it_up() {
     let Fact::Namespace(fact) = namespace.fact() else { panic!() };
     assert!(fact.terminating);
     let blocker = fact.blocker.unwrap();
-    assert!(blocker.message.contains("wait for their finalizers (nobody.example/never in 1)"), "{}", blocker.message);
+    let named = "wait for their finalizers (nobody.example/never in 1; configmaps. has 1 resource instances)";
+    assert!(blocker.message.contains(named), "{}", blocker.message);
 }

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Namespace, PersistentVolumeClaim, Pod};
-use k8s_openapi::api::networking::v1::Ingress;
+use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 use kube::api::{Api, ListParams};
 use kube::core::PartialObjectMeta;
 use store_core::lifecycle::Store;
@@ -32,6 +33,8 @@ use crate::labels;
 const RESYNC: Duration = Duration::from_mins(5);
 /// How often it is seen whether the events of an object that does not say what is wrong should be asked.
 const EXPLAIN_EVERY: Duration = Duration::from_secs(5);
+/// How long it is believed which ingress classes the cluster has; they are asked for only while an ingress has no address.
+const CLASSES_FOR: SignedDuration = SignedDuration::from_secs(10);
 const VOLUMES_AT_ONCE: usize = 8;
 const PAGE: u32 = 500;
 
@@ -82,9 +85,15 @@ fn jitter(resync: Duration, installation: Uuid, kind: Kind) -> Duration {
 /// Asks the events of objects that stay without pods or volume and do not wait for a pod, and of no others.
 async fn explain(cluster: Cluster, records: Arc<Records>) {
     let mut questions = Questions::default();
+    let mut classes_asked: Option<Timestamp> = None;
     loop {
         sleep(EXPLAIN_EVERY).await;
         let now = records.now();
+        let is_old = classes_asked.is_none_or(|asked| now.duration_since(asked) >= CLASSES_FOR);
+        if is_old && !records.waiting_classes().is_empty() {
+            classes_asked = Some(now);
+            look_for_classes(&cluster, &records).await;
+        }
         let mut of_kind: BTreeMap<Kind, Vec<(StoreId, Mute)>> = BTreeMap::new();
         for (store, mute) in questions.due(records.mutes(now - FIRST), now) {
             of_kind.entry(mute.kind).or_default().push((store, mute));
@@ -101,6 +110,16 @@ async fn explain(cluster: Cluster, records: Arc<Records>) {
                     tracing::debug!(kind, error = &error as &dyn std::error::Error, "cannot read events");
                 }
             }
+        }
+    }
+}
+
+/// Finds out whether the classes exist of ingresses that have no address.
+async fn look_for_classes(cluster: &Cluster, records: &Records) {
+    match read::list_all::<IngressClass>(cluster, "list the ingress classes").await {
+        Ok(classes) => records.classes_are(&classes.into_iter().filter_map(|class| class.metadata.name).collect()),
+        Err(error) => {
+            tracing::debug!(error = &error as &dyn std::error::Error, "cannot list the ingress classes");
         }
     }
 }

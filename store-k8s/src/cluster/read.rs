@@ -56,7 +56,8 @@ pub(crate) async fn observe(cluster: &Cluster, records: &Records, store: &Store)
         known_volumes(record)
     });
     let volumes = volumes(cluster, &store.id, names).await?;
-    let mutes = records.update(&store.id, |record| record.mutes());
+    let mutes =
+        records.update(&store.id, |record| record.mutes().into_iter().chain(record.probed()).collect::<Vec<_>>());
     for mute in mutes.into_iter().filter(|mute| mute.since <= now - MUTE_FOR) {
         let trouble = explain(cluster, &store.id, &mute).await?;
         records.update(&store.id, |record| record.tell(&mute, trouble, now));
@@ -289,7 +290,18 @@ pub(crate) async fn explain_all(
 fn telling_reasons(kind: Kind) -> &'static [&'static str] {
     match kind {
         Kind::Claim => &["ProvisioningFailed", "FailedBinding"],
+        Kind::Pod => &["Unhealthy", "Killing"],
         _ => &["FailedCreate"],
+    }
+}
+
+/// Of a pod, only what the kubelet says of probes counts: it also says so when it ends a pod that somebody deleted, and a
+/// container that crashes fails its readiness probe in between.
+fn tells_of_a_probe(mute: &Mute, event: &Event) -> bool {
+    let said = event.message.as_deref().unwrap_or_default();
+    match mute.kind {
+        Kind::Pod if mute.crashes => event.reason.as_deref() == Some("Killing") && said.contains("probe"),
+        _ => true,
     }
 }
 
@@ -302,12 +314,15 @@ fn explanation(mute: &Mute, events: &[Event]) -> Option<Trouble> {
     };
     let when =
         |event: &&Event| event.last_timestamp.as_ref().map(|time| time.0).or(event.event_time.as_ref().map(|t| t.0));
-    let event = events.iter().filter(told).max_by_key(when)?;
+    let event = events.iter().filter(told).filter(|event| tells_of_a_probe(mute, event)).max_by_key(when)?;
     let said = event.message.as_deref().unwrap_or_default();
-    Some(match mute.kind {
+    let trouble = match mute.kind {
         Kind::Claim => diagnosis::claim_unbound(mute.component, &mute.name, said),
+        Kind::Pod => diagnosis::failing_probe(mute.component, &mute.name, said),
         kind => diagnosis::refused(mute.component, kind, &mute.name, said),
-    })
+    };
+    let since = event.first_timestamp.as_ref().map(|time| time.0).or(event.event_time.as_ref().map(|time| time.0));
+    Some(Trouble { since, ..trouble })
 }
 
 #[cfg(test)]

@@ -8,7 +8,15 @@ use crate::testing::{at, object};
 use store_core::store::Component;
 
 fn mute(kind: Kind) -> Mute {
-    Mute { kind, name: "x".into(), uid: "u".into(), component: Component::Database, since: at(0), version: 1 }
+    Mute {
+        kind,
+        name: "x".into(),
+        uid: "u".into(),
+        component: Component::Database,
+        since: at(0),
+        version: 1,
+        crashes: false,
+    }
 }
 
 fn event(reason: &str, message: &str, time: &str) -> Event {

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use store_core::lifecycle::{Published, Store, VolumeFate};
+use store_core::lifecycle::{Failure, FailureCode, Published, Store, VolumeFate};
 use store_core::ports::{
     CredentialsSeen, NamespaceSeen, Observation, ReleaseSeen, SetupSeen, Suspicion, VolumeSeen, WorkloadSeen,
 };
 use store_core::store::Component;
 
-use super::diagnosis::Trouble;
+use super::diagnosis::{self, Trouble};
 use super::facts::{Fact, JobFact, Kind, NamespaceFact, PodFact};
 use super::setup::{self, Details};
 
@@ -31,6 +31,8 @@ pub(crate) struct Record {
     pub(crate) credentials: CredentialsSeen,
     /// As the last fresh read found it.
     pub(crate) release: ReleaseSeen,
+    /// Whether the class of its ingress exists, as last asked.
+    pub(crate) class_exists: Option<bool>,
     /// Volumes that are or were bound to its claims and still exist, as the last fresh read found them.
     pub(crate) volumes: Vec<VolumeSeen>,
 }
@@ -70,6 +72,8 @@ pub(crate) struct Mute {
     pub(crate) since: Timestamp,
     /// Its resource version.
     pub(crate) version: u64,
+    /// A pod whose container crashes.
+    pub(crate) crashes: bool,
 }
 
 impl Record {
@@ -203,7 +207,7 @@ impl Record {
                 _ => return None,
             };
             let (since, version) = (entry.since, entry.version);
-            Some(Mute { kind: *kind, name: name.clone(), uid: uid.clone(), component, since, version })
+            Some(Mute { kind: *kind, name: name.clone(), uid: uid.clone(), component, since, version, crashes: false })
         };
         self.facts.iter().filter_map(mute).collect()
     }
@@ -213,10 +217,31 @@ impl Record {
         self.pods().any(|pod| pod.holds_up.iter().any(|name| name == claim))
     }
 
+    /// Pods that run without getting ready, or crash: their events may tell of a probe. They are asked only when a verdict
+    /// is near, by a fresh read.
+    pub(crate) fn probed(&self) -> Vec<Mute> {
+        let probed = |((kind, name), entry): (&(Kind, String), &Entry)| {
+            let Fact::Pod(pod) = &entry.fact else { return None };
+            let trouble = pod.troubles.iter().find(|trouble| may_be_a_probe(trouble))?;
+            Some(Mute {
+                kind: *kind,
+                name: name.clone(),
+                uid: pod.uid.clone(),
+                component: trouble.component,
+                since: entry.since,
+                version: entry.version,
+                crashes: trouble.code == FailureCode::CrashLoop,
+            })
+        };
+        self.facts.iter().filter_map(probed).collect()
+    }
+
     /// Keeps what events told about an object, or that they tell nothing (any more).
     pub(crate) fn tell(&mut self, mute: &Mute, trouble: Option<Trouble>, now: Timestamp) -> bool {
         let key = (mute.kind, mute.name.clone());
-        let changed = match trouble {
+        // The object's own time bounds what its events say, in case another's clock is off.
+        let since = |trouble: Trouble| Trouble { since: trouble.since.map(|since| since.max(mute.since)), ..trouble };
+        let changed = match trouble.map(since) {
             Some(trouble) => self.told.insert(key, trouble.clone()) != Some(trouble),
             None => self.told.remove(&key).is_some(),
         };
@@ -238,24 +263,31 @@ impl Record {
     /// Stamps new troubles, and forgets those that are over.
     fn suspect(&mut self, now: Timestamp) {
         self.keep_reports();
-        let mute: Vec<_> = self.mutes().into_iter().map(|mute| (mute.kind, mute.name)).collect();
+        let mutes = self.mutes().into_iter().chain(self.probed());
+        let mute: Vec<_> = mutes.map(|mute| (mute.kind, mute.name)).collect();
         self.told.retain(|key, _| mute.contains(key));
-        let current: Vec<Suspect> = self.troubles().map(suspect_of).collect();
+        let current: Vec<_> = self.troubles().map(|trouble| (suspect_of(trouble), trouble.since)).collect();
         self.suspected.retain(|_, seen| {
             let gone = *seen.gone.get_or_insert(now);
             now.duration_since(gone) < BREAK
         });
-        for suspect in current {
-            self.suspected.entry(suspect).or_insert(Suspected { since: now, gone: None }).gone = None;
+        for (suspect, since) in current {
+            let since = since.map_or(now, |since| since.min(now));
+            self.suspected.entry(suspect).or_insert(Suspected { since, gone: None }).gone = None;
         }
     }
 
     fn troubles(&self) -> impl Iterator<Item = &Trouble> {
-        let own = self.facts.values().flat_map(|entry| match &entry.fact {
-            Fact::Pod(pod) => pod.troubles.as_slice(),
-            Fact::Workload(workload) => workload.trouble.as_slice(),
-            Fact::Claim(claim) => claim.trouble.as_slice(),
-            Fact::Namespace(_) | Fact::Job(_) | Fact::Ingress(_) => &[],
+        let own = self.facts.iter().flat_map(|(key, entry)| {
+            let troubles: &[Trouble] = match &entry.fact {
+                Fact::Pod(pod) => pod.troubles.as_slice(),
+                Fact::Workload(workload) => workload.trouble.as_slice(),
+                Fact::Claim(claim) => claim.trouble.as_slice(),
+                Fact::Namespace(_) | Fact::Job(_) | Fact::Ingress(_) => &[],
+            };
+            // What its events told of its probe explains what the pod itself shows.
+            let is_told = self.told.contains_key(key);
+            troubles.iter().filter(move |trouble| !(is_told && may_be_a_probe(trouble)))
         });
         own.chain(self.told.values())
     }
@@ -274,6 +306,7 @@ impl Record {
             volumes: self.volumes(),
             suspicions: self.suspicions(store),
             published: self.published(),
+            unpublished: self.unpublished(),
         }
     }
 
@@ -362,6 +395,31 @@ impl Record {
         });
         if addressed.any(|yes| yes) { Published::Yes } else { Published::No }
     }
+
+    /// Why the public URL cannot answer.
+    fn unpublished(&self) -> Option<Failure> {
+        let ingresses: Vec<_> = self
+            .facts
+            .iter()
+            .filter_map(|((_, name), entry)| match &entry.fact {
+                Fact::Ingress(ingress) => Some((name, ingress)),
+                _ => None,
+            })
+            .collect();
+        match ingresses.first() {
+            _ if ingresses.iter().any(|(_, ingress)| ingress.addressed) => None,
+            Some((name, ingress)) => Some(diagnosis::unpublished(name, ingress.class.as_deref(), self.class_exists)),
+            None => Some(diagnosis::no_ingress()),
+        }
+    }
+
+    /// Classes of ingresses that have no address.
+    pub(crate) fn waiting_classes(&self) -> impl Iterator<Item = &str> {
+        self.facts.values().filter_map(|entry| match &entry.fact {
+            Fact::Ingress(ingress) if !ingress.addressed => ingress.class.as_deref(),
+            _ => None,
+        })
+    }
 }
 
 fn is_ready(fact: &Fact) -> Option<bool> {
@@ -383,6 +441,11 @@ fn job_uid(entry: &Entry) -> Option<&str> {
         Fact::Job(job) => Some(&job.uid),
         _ => None,
     }
+}
+
+/// Whether a failing probe may be what is behind it.
+fn may_be_a_probe(trouble: &Trouble) -> bool {
+    trouble.kind == Kind::Pod && matches!(trouble.code, FailureCode::CrashLoop | FailureCode::ProbeFailing)
 }
 
 fn suspect_of(trouble: &Trouble) -> Suspect {

@@ -30,6 +30,7 @@ fn pod(troubles: &[(FailureCode, u32)]) -> Fact {
         what: "x".into(),
         said: String::new(),
         times,
+        since: None,
     };
     Fact::Pod(PodFact { troubles: troubles.iter().map(trouble).collect(), ..PodFact::default() })
 }
@@ -88,10 +89,50 @@ fn what_a_fresh_read_did_not_find_does_not_come_back_with_older_news() {
 fn a_fresh_read_takes_what_is_older_than_an_earlier_one() {
     let mut told = Told::default();
     told.0.replace(Kind::Ingress, vec![], 10, 1, at(0));
-    let ingress = Fact::Ingress(IngressFact { addressed: true });
+    let ingress = Fact::Ingress(IngressFact { addressed: true, class: None });
     // Made before the first read of another kind's version, yet listed now: it is there.
     told.0.replace(Kind::Ingress, vec![("i".into(), ingress, 9)], 11, 1, at(1));
     assert_eq!(told.seen().published, Published::Yes);
+}
+
+#[test]
+fn what_keeps_a_url_from_answering_is_named() {
+    let mut told = Told::default();
+    told.apply(Kind::Namespace, "n", namespace("n"), 1, 0);
+    let code = |told: &Told| told.seen().unpublished.map(|failure| failure.code);
+    assert_eq!(code(&told), Some(FailureCode::Drift));
+    let ingress = |addressed| Fact::Ingress(IngressFact { addressed, class: Some("nginx".into()) });
+    told.apply(Kind::Ingress, "storefront", ingress(false), 2, 1);
+    assert_eq!(code(&told), Some(FailureCode::IngressNoAddress));
+    assert_eq!(told.0.waiting_classes().collect::<Vec<_>>(), ["nginx"]);
+    told.0.class_exists = Some(false);
+    let failure = told.seen().unpublished.unwrap();
+    assert_eq!(failure.code, FailureCode::IngressClassMissing);
+    assert_eq!(failure.reason().split(" [").next(), Some("The cluster has no ingress class \"nginx\""));
+    told.apply(Kind::Ingress, "storefront", ingress(true), 3, 2);
+    assert_eq!((told.seen().published, code(&told)), (Published::Yes, None));
+}
+
+#[test]
+fn what_events_tell_is_as_old_as_they_say_but_no_older_than_its_object() {
+    let mut told = Told::default();
+    let crashing = pod(&[(FailureCode::CrashLoop, 3)]);
+    told.apply(Kind::Pod, "server-1", crashing, 1, 100);
+    let mute = told.0.probed().pop().expect("it may be a probe");
+    assert!(mute.crashes);
+    let since = |told: &Told| told.seen().suspicions.iter().map(|s| (s.failure.code, s.since)).collect::<Vec<_>>();
+    assert_eq!(since(&told), [(FailureCode::CrashLoop, at(100))]);
+    let trouble = |seconds| Trouble {
+        since: Some(at(seconds)),
+        ..diagnosis::failing_probe(Component::Server, "server-1", "HTTP 500")
+    };
+    told.0.tell(&mute, Some(trouble(130)), at(200));
+    assert_eq!(since(&told), [(FailureCode::ProbeFailing, at(130))]);
+
+    let mut another = Told::default();
+    another.apply(Kind::Pod, "server-1", pod(&[(FailureCode::ProbeFailing, 1)]), 1, 100);
+    another.0.tell(&mute, Some(trouble(5)), at(200));
+    assert_eq!(since(&another), [(FailureCode::ProbeFailing, at(100))], "a clock that is off makes nothing older");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The records of all stores, and the folding of objects into them: from the watches, and from fresh reads.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -137,6 +137,19 @@ impl Records {
             record.mutes().into_iter().map(|mute| (store.clone(), mute)).collect::<Vec<_>>()
         };
         stores.iter().flat_map(of).filter(|(_, mute)| mute.since <= until).collect()
+    }
+
+    /// The classes of ingresses that have no address.
+    pub(crate) fn waiting_classes(&self) -> BTreeSet<String> {
+        self.lock().values().flat_map(|record| record.waiting_classes().map(str::to_owned)).collect()
+    }
+
+    /// Keeps which ingress classes the cluster has.
+    pub(crate) fn classes_are(&self, classes: &BTreeSet<String>) {
+        for record in self.lock().values_mut() {
+            let exists = record.waiting_classes().next().map(|class| classes.contains(class));
+            record.class_exists = exists;
+        }
     }
 
     /// Keeps what events told of an object.

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use store_core::lifecycle::{Failure, FailureCode, ObjectRef};
 use store_core::ports::{SetupReport, SetupSeen};
 
+use super::diagnosis::is_out_of_room;
 use super::error::shorten;
 use super::facts::{JobFact, LastWords, PodFact};
 
@@ -106,16 +107,20 @@ fn failure(name: &str, job: &JobFact, reason: &str, message: &str, pods: &[&PodF
     let what = match reason {
         "BackoffLimitExceeded" => format!("it failed {}", times(job.failures)),
         "DeadlineExceeded" => "its time was over".to_owned(),
+        // It ended with an exit code that says that another try would not help.
+        "PodFailurePolicy" => "it cannot succeed".to_owned(),
         other => format!("it ended with {other}"),
     };
     let last = pods.iter().filter_map(|pod| pod.last_words.as_ref()).max_by_key(|words| words.at);
-    Failure::new(
-        FailureCode::SetupFailed,
-        format!("Setup job did not complete: {what}"),
-        "Look at the setup job's logs, then retry the store; what is in its database stays",
-    )
-    .blaming(ObjectRef::new("Job", name))
-    .quoting(last.map_or(message, |words| &words.text))
+    let said = last.map_or(message, |words| &words.text);
+    let (code, hint) = if is_out_of_room(said) {
+        (FailureCode::VolumeFull, "Make room on the volume, or give the store a larger one, then retry")
+    } else {
+        (FailureCode::SetupFailed, "Look at the setup job's logs, then retry the store; what is in its database stays")
+    };
+    Failure::new(code, format!("Setup job did not complete: {what}"), hint)
+        .blaming(ObjectRef::new("Job", name))
+        .quoting(said)
 }
 
 fn times(count: u32) -> String {

@@ -96,7 +96,8 @@ fn reports_are_read_with_care(#[case] message: &str, #[case] expected: Option<(&
 #[rstest]
 #[case::tries("BackoffLimitExceeded", "no such table", "it failed 2 times: no such table")]
 #[case::time("DeadlineExceeded", "", "its time was over: container setup ended with exit code 1")]
-#[case::other("PodFailurePolicy", "x", "it ended with PodFailurePolicy: x")]
+#[case::pointless("PodFailurePolicy", "x", "it cannot succeed: x")]
+#[case::other("FailedIndexes", "x", "it ended with FailedIndexes: x")]
 fn giving_up_is_quoted(#[case] reason: &str, #[case] words: &str, #[case] expected: &str) {
     let failed = json!({"type": "Failed", "status": "True", "reason": reason, "message": "Kubernetes' own"});
     let job = job(json!({"failed": 2, "conditions": [failed]}));

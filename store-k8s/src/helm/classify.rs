@@ -1,6 +1,7 @@
 //! What a Helm that failed said, in our classes. Helm has no error codes, so this is the one place that reads its
 //! sentences; the release record, not this, tells what really happened.
 
+use store_core::lifecycle::ObjectRef;
 use store_core::ports::{ErrorClass, PortError};
 
 use crate::cluster::error::{is_missing_right, shorten};
@@ -17,7 +18,10 @@ const TRANSIENT: &[&str] = &[
     "context deadline exceeded",
     "tls handshake timeout",
     "too many requests",
-    "etcdserver:",
+    "etcdserver: leader changed",
+    "etcdserver: request timed out",
+    "etcdserver: too many requests",
+    "etcdserver: no leader",
     "unexpected eof",
     "because it is being terminated",
     "the server is currently unable",
@@ -52,6 +56,10 @@ const PERMANENT: &[&str] = &[
     "denied the request",
     " is invalid: ",
     "request entity too large",
+    // A release record beyond what the API server or etcd takes; its chart has to shrink.
+    "request is too large",
+    "too long: may not be more than",
+    "too long: must have at most",
     "must have at most 1048576",
     "no such file or directory",
 ];
@@ -60,7 +68,15 @@ const PERMANENT: &[&str] = &[
 pub(crate) fn classify(doing: &str, stderr: &[u8]) -> PortError {
     let text = String::from_utf8_lossy(stderr);
     let sentence = sentence(&text);
-    PortError::new(class_of(&sentence), format!("cannot {doing}: {}", shorten(&sentence)))
+    PortError::new(class_of(&sentence), format!("cannot {doing}: {}", shorten(&sentence))).blaming(object(&sentence))
+}
+
+/// The object that a sentence such as `Service "web" in namespace "x" exists and cannot be imported` names.
+fn object(sentence: &str) -> Option<ObjectRef> {
+    let (before, _) = sentence.split_once("\" in namespace \"")?;
+    let (kind, name) = before.rsplit_once(" \"")?;
+    let kind = kind.rsplit(|c: char| !c.is_ascii_alphanumeric()).next().filter(|kind| !kind.is_empty())?;
+    Some(ObjectRef::new(kind, name))
 }
 
 /// The credentials are not accepted; what a missing right looks like the API's own errors know.
@@ -155,6 +171,16 @@ mod tests {
          127.0.0.1:1: connect: connection refused",
         ErrorClass::Transient
     )]
+    #[case(
+        "Error: INSTALLATION FAILED: create: failed to create: Secret \"sh.helm.release.v1.x.v1\" is invalid: data: Too \
+         long: may not be more than 1048576 bytes",
+        ErrorClass::Permanent
+    )]
+    #[case(
+        "Error: INSTALLATION FAILED: create: failed to create: etcdserver: request is too large",
+        ErrorClass::Permanent
+    )]
+    #[case("Error: INSTALLATION FAILED: etcdserver: leader changed", ErrorClass::Transient)]
     #[case("Error: UPGRADE FAILED: another operation (install/upgrade/rollback) is in progress", ErrorClass::Transient)]
     #[case("Error: INSTALLATION FAILED: context deadline exceeded", ErrorClass::Transient)]
     #[case(
@@ -174,6 +200,18 @@ mod tests {
     #[case("", ErrorClass::Transient)]
     fn sentences_have_classes(#[case] stderr: &str, #[case] class: ErrorClass) {
         assert_eq!(classify("install the release", stderr.as_bytes()).class(), class);
+    }
+
+    #[rstest]
+    #[case(
+        "Error: INSTALLATION FAILED: Unable to continue with install: Service \"storefront\" in namespace \"store-x\" exists \
+         and cannot be imported into the current release: invalid ownership metadata",
+        Some(("Service", "storefront"))
+    )]
+    #[case("Error: INSTALLATION FAILED: context deadline exceeded", None)]
+    fn the_object_that_is_named_is_to_blame(#[case] stderr: &str, #[case] expected: Option<(&str, &str)>) {
+        let error = classify("install the release", stderr.as_bytes());
+        assert_eq!(error.object().cloned(), expected.map(|(kind, name)| ObjectRef::new(kind, name)));
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! Objects that belong to somebody else are never taken over, and charts that cannot work are refused for good.
 
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
+use k8s_openapi::api::core::v1::{Namespace, Secret, Service, ServicePort, ServiceSpec};
 use kube::api::{Api, ObjectMeta, PostParams};
 use rstest::rstest;
 use store_core::ports::{ActionKind, CredentialsSeen, Deployer as _, ErrorClass, NamespaceSeen, ReleaseSeen};
 
 use crate::support::{Bench, Chart, Helm, context, credentials, on_bench};
 
-const CONFIG_MAP: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: web }\ndata: { a: b }\n";
+const SERVICE: &str = "apiVersion: v1\nkind: Service\nmetadata: { name: web }\nspec: { ports: [{ port: 80 }] }\n";
 
 fn named(name: String, namespace: Option<String>) -> ObjectMeta {
     ObjectMeta { name: Some(name), namespace, ..ObjectMeta::default() }
@@ -16,7 +16,7 @@ fn named(name: String, namespace: Option<String>) -> ObjectMeta {
 #[tokio::test]
 #[ignore = "needs a cluster: cargo xtask test --only adapters"]
 async fn a_namespace_of_somebody_else_is_left_alone() {
-    on_bench(Chart::Tiny(CONFIG_MAP.into()), Helm::Four, async |bench: &Bench| {
+    on_bench(Chart::Tiny(SERVICE.into()), Helm::Four, async |bench: &Bench| {
         let namespaces = Api::<Namespace>::all(bench.client.clone());
         let name = bench.store.id.namespace();
         let theirs = Namespace { metadata: named(name.clone(), None), ..Namespace::default() };
@@ -35,7 +35,7 @@ async fn a_namespace_of_somebody_else_is_left_alone() {
 #[tokio::test]
 #[ignore = "needs a cluster: cargo xtask test --only adapters"]
 async fn a_secret_of_somebody_else_is_left_alone() {
-    on_bench(Chart::Tiny(CONFIG_MAP.into()), Helm::Four, async |bench: &Bench| {
+    on_bench(Chart::Tiny(SERVICE.into()), Helm::Four, async |bench: &Bench| {
         bench.deployer.ensure_namespace(&bench.store, &context(ActionKind::EnsureNamespace)).await.unwrap();
         let secrets = Api::<Secret>::namespaced(bench.client.clone(), &bench.store.id.namespace());
         let theirs = Secret { metadata: named(bench.store.id.credentials_secret(), None), ..Secret::default() };
@@ -54,14 +54,18 @@ async fn a_secret_of_somebody_else_is_left_alone() {
 #[tokio::test]
 #[ignore = "needs a cluster: cargo xtask test --only adapters"]
 async fn an_object_of_somebody_else_stops_the_install(#[case] helm: Helm) {
-    on_bench(Chart::Tiny(CONFIG_MAP.into()), helm, async |bench: &Bench| {
+    on_bench(Chart::Tiny(SERVICE.into()), helm, async |bench: &Bench| {
         bench.prepare().await;
-        let maps = Api::<ConfigMap>::namespaced(bench.client.clone(), &bench.store.id.namespace());
-        let theirs = ConfigMap { metadata: named("web".into(), None), ..ConfigMap::default() };
-        maps.create(&PostParams::default(), &theirs).await.unwrap();
+        let services = Api::<Service>::namespaced(bench.client.clone(), &bench.store.id.namespace());
+        let spec = ServiceSpec {
+            ports: Some(vec![ServicePort { port: 8080, ..ServicePort::default() }]),
+            ..ServiceSpec::default()
+        };
+        let theirs = Service { metadata: named("web".into(), None), spec: Some(spec), ..Service::default() };
+        let before = services.create(&PostParams::default(), &theirs).await.unwrap();
         let error = bench.install().await.unwrap_err();
         assert_eq!(error.class(), ErrorClass::Conflict, "{error}");
-        assert_eq!(maps.get("web").await.unwrap().data, None);
+        assert_eq!(services.get("web").await.unwrap(), before);
     })
     .await;
 }

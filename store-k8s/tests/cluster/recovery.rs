@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim};
 use kube::api::{Api, ObjectMeta, Patch, PatchParams, PostParams};
 use rstest::rstest;
@@ -14,19 +15,21 @@ use crate::support::{Bench, Chart, Helm, context, on_bench};
 
 /// A hook that never ends keeps Helm busy.
 const ENDLESS: &str = r#"
-apiVersion: v1
-kind: Pod
+apiVersion: batch/v1
+kind: Job
 metadata:
   name: endless
   annotations: { helm.sh/hook: "pre-install,pre-upgrade" }
 spec:
-  {{- include "pod" . | nindent 2 }}
-  restartPolicy: Never
-  containers:
-    - name: main
-      image: busybox:latest
-      command: [sleep, "3600"]
-      {{- include "container" . | nindent 6 }}
+  template:
+    spec:
+      {{- include "pod" . | nindent 6 }}
+      restartPolicy: Never
+      containers:
+        - name: main
+          image: busybox:latest
+          command: [sleep, "3600"]
+          {{- include "container" . | nindent 10 }}
 "#;
 
 async fn is_pending(bench: &Bench) -> bool {
@@ -153,26 +156,29 @@ metadata:
   annotations: {{ helm.sh/resource-policy: keep }}
 spec: {{ accessModes: [ReadWriteOnce], storageClassName: standard, resources: {{ requests: {{ storage: 1Mi }} }} }}
 ---
-apiVersion: v1
-kind: Pod
+apiVersion: batch/v1
+kind: Job
 metadata:
   name: busy
   annotations: {{ helm.sh/hook: "{hook}" }}
 spec:
-  {{{{- include "pod" . | nindent 2 }}}}
-  restartPolicy: Never
-  containers:
-    - name: main
-      image: busybox:latest
-      command: [sh, -c, "test -e /go-on/now || sleep 3600"]
-      volumeMounts: [{{ name: go-on, mountPath: /go-on }}]
-      {{{{- include "container" . | nindent 6 }}}}
-  volumes: [{{ name: go-on, configMap: {{ name: go-on, optional: true }} }}]
+  template:
+    spec:
+      {{{{- include "pod" . | nindent 6 }}}}
+      restartPolicy: Never
+      containers:
+        - name: main
+          image: busybox:latest
+          command: [sh, -c, "test -e /go-on/now || sleep 3600"]
+          volumeMounts: [{{ name: go-on, mountPath: /go-on }}]
+          {{{{- include "container" . | nindent 10 }}}}
+      volumes: [{{ name: go-on, configMap: {{ name: go-on, optional: true }} }}]
 "#
     ))
 }
 
-/// Begins something that will not end by itself, waits until its record is as `expected`, and kills its Helm.
+/// Begins something that will not end by itself, waits until its hook runs and its record is as `expected`, and kills its
+/// Helm.
 async fn killed(
     bench: &Bench,
     given: &ActionContext,
@@ -182,9 +188,11 @@ async fn killed(
 ) {
     let (host, boot_id) = bench.deployer.host();
     let action = ActionInFlight { id: given.id, kind, epoch: 1, host, boot_id };
+    let hooks = Api::<Job>::namespaced(bench.client.clone(), &bench.store.id.namespace());
     let kill = async {
         let begun = Instant::now();
-        while bench.fresh().await.release != *expected {
+        // Before the hook runs, what was asked for may not be made yet.
+        while hooks.get_opt("busy").await.unwrap().is_none() || bench.fresh().await.release != *expected {
             assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", bench.fresh().await.release);
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

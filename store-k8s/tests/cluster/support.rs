@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +29,7 @@ pub(crate) struct Bench {
     pub(crate) cluster: Cluster,
     pub(crate) deployer: HelmDeployer,
     pub(crate) probe: KubeProbe,
+    /// An administrator's, past the adapter.
     pub(crate) client: Client,
     pub(crate) store: Store,
     pub(crate) installation: Uuid,
@@ -68,13 +69,18 @@ pub(crate) fn clock() -> Arc<dyn Clock> {
     Arc::new(SystemClock)
 }
 
-fn variable(name: &str) -> PathBuf {
+pub(crate) fn variable(name: &str) -> PathBuf {
     std::env::var_os(name).unwrap_or_else(|| panic!("{name} is not set: run `cargo xtask test --only adapters`")).into()
 }
 
-/// The kubeconfig that the tests use.
+/// The kubeconfig of the platform's own account, which the adapter uses: it may do what the committed role says.
 pub(crate) fn kubeconfig() -> PathBuf {
     variable("STORE_TEST_KUBECONFIG")
+}
+
+/// The kubeconfig of somebody who may do everything, for what the tests do past the adapter.
+pub(crate) fn admin_kubeconfig() -> PathBuf {
+    variable("STORE_TEST_ADMIN_KUBECONFIG")
 }
 
 /// Runs a test on a bench of its own; its namespaces go afterwards, whatever happened.
@@ -129,7 +135,7 @@ impl Bench {
         let installation = Uuid::new_v4();
         let deployer = HelmDeployer::new(cluster.clone(), helm, installation).await.unwrap();
         let probe = KubeProbe::start(cluster.clone(), installation);
-        let (client, store) = (direct_client().await, store(installation));
+        let (client, store) = (client_of(&admin_kubeconfig()).await, store(installation));
         Self { cluster, deployer, probe, client, store, installation, _directory: directory }
     }
 
@@ -201,8 +207,9 @@ impl Bench {
     }
 }
 
-async fn direct_client() -> Client {
-    let kubeconfig = Kubeconfig::read_from(kubeconfig()).unwrap();
+/// A client of this kubeconfig's account.
+pub(crate) async fn client_of(kubeconfig: &Path) -> Client {
+    let kubeconfig = Kubeconfig::read_from(kubeconfig).unwrap();
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
     Client::try_from(config).unwrap()
 }

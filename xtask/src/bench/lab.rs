@@ -4,21 +4,17 @@
 use std::{
     collections::BTreeMap,
     ffi::OsString,
-    fs::{self, OpenOptions},
-    io::Write,
-    os::unix::fs::OpenOptionsExt,
+    fs,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use anyhow::{Context, Result, bail};
-use serde_json::{Value, json};
 
 use crate::{
     cargo::{self, Profile},
-    cluster::{self, Cluster},
-    exec,
-    images::{self, Target},
+    cluster::{self, Cluster, account},
+    images::{self, PluginArgs, Target},
     paths,
     progress::say,
     server::{self, Launch, Server},
@@ -26,9 +22,8 @@ use crate::{
 
 /// Stores may wait this long here; a waiting one must not fail while it is looked at.
 const PROVISIONING_SECONDS: &str = "3600";
+/// Nobody else uses it, so that the audit log tells its requests apart.
 const ACCOUNT: &str = "store-platform-bench";
-/// How the audit log names it.
-pub(super) const USER: &str = "system:serviceaccount:default:store-platform-bench";
 /// The values of a laptop, in the chart.
 pub(super) const USUAL_VALUES: &str = "values-local.yaml";
 /// Frozen, it places no pod and says nothing about any: stores wait for as long as they may.
@@ -42,6 +37,7 @@ pub(super) struct Lab {
     kubeconfig: PathBuf,
     config: cluster::Config,
     ran_before: bool,
+    has_plugin: bool,
 }
 
 impl Lab {
@@ -50,7 +46,7 @@ impl Lab {
         let config = cluster::Config::new(None)?;
         let ran_before = cluster::running(&config)?.is_some();
         let cluster = cluster::up(&config)?;
-        images::ensure(&Target::Local(cluster.clone()))?;
+        let plugin = images::ensure(&Target::Local(cluster.clone()), PluginArgs::default().given()?.as_deref())?;
         say("building store-http optimised");
         let status = cargo::build_server(Profile::Release)?.status().context("cannot run cargo")?;
         if !status.success() {
@@ -63,8 +59,23 @@ impl Lab {
             fs::remove_dir_all(&directory)?;
         }
         fs::create_dir_all(&directory)?;
-        let kubeconfig = account(&cluster, &directory)?;
-        Ok(Self { cluster, program, directory, kubeconfig, config, ran_before })
+        let kubeconfig = directory.join("kubeconfig");
+        account::make(&cluster, ACCOUNT, &kubeconfig)?;
+        let has_plugin = plugin.is_some_and(|plugin| plugin.is_there());
+        Ok(Self { cluster, program, directory, kubeconfig, config, ran_before, has_plugin })
+    }
+
+    /// Whether WooCommerce stores here have the plugin.
+    pub(super) fn has_plugin(&self) -> bool {
+        self.has_plugin
+    }
+
+    /// A values file that stores of this engine need here beside the usual ones.
+    pub(super) fn values_for(&self, engine: &str) -> Result<Option<PathBuf>> {
+        if engine != "woocommerce" || self.has_plugin {
+            return Ok(None);
+        }
+        images::values_without_plugin(&self.directory).map(Some)
     }
 
     /// Runs `work` while no pod is given a node.
@@ -110,9 +121,7 @@ impl Lab {
 
 impl Drop for Lab {
     fn drop(&mut self) {
-        for kind in ["clusterrolebinding", "serviceaccount"] {
-            let _ = exec::capture(self.cluster.kubectl().args(["delete", "--ignore-not-found", kind, ACCOUNT]));
-        }
+        let _ = account::remove(&self.cluster, ACCOUNT);
         let _ = fs::remove_dir_all(&self.directory);
         if !self.ran_before
             && let Err(error) = cluster::down(&self.config, false)
@@ -120,6 +129,11 @@ impl Drop for Lab {
             say(format!("the cluster could not be stopped: {error:#}"));
         }
     }
+}
+
+/// How the audit log names the servers.
+pub(super) fn user() -> String {
+    account::user(ACCOUNT)
 }
 
 /// Deletes every store of a server and waits until they are gone.
@@ -136,26 +150,4 @@ fn stop_servers(directory: &Path) -> Result<()> {
         server::stop(&entry?.path())?;
     }
     Ok(())
-}
-
-/// A kubeconfig for an account that nobody else uses, so that the audit log tells its requests apart.
-fn account(cluster: &Cluster, directory: &Path) -> Result<PathBuf> {
-    let objects = json!({"apiVersion": "v1", "kind": "List", "items": [
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": ACCOUNT, "namespace": "default"}},
-        {
-            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": ACCOUNT},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
-            "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT, "namespace": "default"}],
-        },
-    ]});
-    exec::feed(cluster.kubectl().args(["apply", "-f", "-"]), &objects.to_string())?;
-    let token = exec::capture(cluster.kubectl().args(["create", "token", ACCOUNT, "--duration", "6h"]))?;
-    let view =
-        exec::capture(cluster.kubectl().args(["config", "view", "--raw", "--flatten", "--minify", "-o", "json"]))?;
-    let mut config: Value = serde_json::from_str(&view)?;
-    config["users"][0]["user"] = json!({"token": token.trim()});
-    let file = directory.join("kubeconfig");
-    let mut out = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file)?;
-    out.write_all(config.to_string().as_bytes())?;
-    Ok(file)
 }

@@ -4,7 +4,7 @@ use std::{fs, thread, time::Duration};
 
 use anyhow::{Context, Result};
 
-use super::overhead::{create, wait_until_ready};
+use super::overhead::{ENGINE, create, wait_until_ready};
 use crate::{cluster::processes::Process, server::Server};
 
 const POLL: Duration = Duration::from_millis(100);
@@ -17,7 +17,8 @@ pub(super) fn resident(process: Process) -> Result<f64> {
 
 /// The most that was resident at any look while `count` stores were brought up at once.
 pub(super) fn while_creating(server: Server, count: usize) -> Result<f64> {
-    let ids = (1..=count).map(|number| create(server, &format!("memory-{number}"))).collect::<Result<Vec<_>>>()?;
+    let ids =
+        (1..=count).map(|number| create(server, &format!("memory-{number}"), ENGINE)).collect::<Result<Vec<_>>>()?;
     let stop = std::sync::atomic::AtomicBool::new(false);
     thread::scope(|scope| {
         let looking = scope.spawn(|| {

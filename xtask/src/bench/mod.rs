@@ -4,6 +4,7 @@ mod audit;
 mod lab;
 mod memory;
 mod overhead;
+mod ready;
 mod results;
 mod waiting;
 mod watchers;
@@ -42,11 +43,23 @@ enum What {
         #[arg(long)]
         dry_run: bool,
     },
+    /// How long a store of each engine takes to be READY, gate by gate
+    Ready {
+        /// How many stores of each engine are measured one after the other
+        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=50))]
+        runs: u32,
+        /// Write the figures into benches/RESULTS.md
+        #[arg(long)]
+        record: bool,
+    },
 }
 
 /// Runs the command.
 pub(crate) fn run(args: &BenchArgs) -> Result<()> {
-    let What::Overhead { runs, dry_run } = &args.what;
+    let (runs, dry_run) = match &args.what {
+        What::Overhead { runs, dry_run } => (runs, dry_run),
+        What::Ready { runs, record } => return ready::run(*runs, *record),
+    };
     let results = measure(*runs)?;
     if !dry_run {
         results::write(&results)?;

@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use super::{
     audit::Mark,
-    lab::{Lab, USER},
-    overhead::create,
+    lab::{self, Lab},
+    overhead::{ENGINE, create},
 };
 use crate::{progress::say, server::Server};
 
@@ -27,13 +27,13 @@ pub(super) const WINDOW: Duration = Duration::from_mins(1);
 pub(super) fn requests(lab: &Lab, server: Server, count: usize) -> Result<usize> {
     say(format!("requests while {count} stores wait: {} s", WINDOW.as_secs()));
     for number in 1..=count {
-        create(server, &format!("waiting-{number}"))?;
+        create(server, &format!("waiting-{number}"), ENGINE)?;
     }
     wait_until_helm_is_done(server, count)?;
     thread::sleep(SETTLE);
     let mark = Mark::now(&lab.cluster.audit_log)?;
     thread::sleep(WINDOW);
-    let requests = mark.requests_of(USER)?;
+    let requests = mark.requests_of(&lab::user())?;
     demand_waiting(server, count)?;
     let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
     for request in &requests {

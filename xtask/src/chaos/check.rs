@@ -135,7 +135,7 @@ fn helms(cluster: &Cluster) -> Vec<String> {
 fn is_helm(cluster: &Cluster, arguments: &[String]) -> bool {
     let program = arguments.first().and_then(|program| program.rsplit('/').next());
     program.is_some_and(|name| name.starts_with("helm"))
-        && arguments.contains(&cluster.kubeconfig.display().to_string())
+        && arguments.contains(&cluster.platform_kubeconfig.display().to_string())
 }
 
 /// A list in which no Helm is found proves something only if those that there were would have been found.

@@ -66,7 +66,7 @@ impl Lab {
             Major::Four => "helm",
         };
         let environment = BTreeMap::from([
-            ("KUBECONFIG", self.cluster.kubeconfig.clone().into()),
+            ("KUBECONFIG", self.cluster.platform_kubeconfig.clone().into()),
             ("HELM_BINARY", self.cluster.bin_dir.join(helm).into()),
             ("HELM_ENV_VALUES_FILE", self.values().into()),
             ("PROVISIONING_TIMEOUT_SECONDS", PROVISIONING_SECONDS.into()),

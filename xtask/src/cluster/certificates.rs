@@ -167,7 +167,8 @@ pub(crate) fn write_kubeconfigs(layout: &Layout, settings: &Settings) -> Result<
     write_private(&layout.admin_kubeconfig(), text.as_bytes())
 }
 
-fn write_private(path: &Path, text: &[u8]) -> Result<()> {
+/// Replaces a file by one that only its owner can read.
+pub(super) fn write_private(path: &Path, text: &[u8]) -> Result<()> {
     use std::{io::Write, os::unix::fs::OpenOptionsExt};
     let partial = path.with_extension("partial");
     let _ = fs::remove_file(&partial);

@@ -108,6 +108,11 @@ impl Layout {
         self.state.join("kubeconfig")
     }
 
+    /// The kubeconfig file of the platform's own account.
+    pub(crate) fn platform_kubeconfig(&self) -> PathBuf {
+        self.state.join("platform.kubeconfig")
+    }
+
     pub(crate) fn etcd(&self) -> PathBuf {
         self.state.join("etcd")
     }

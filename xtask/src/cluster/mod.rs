@@ -4,6 +4,7 @@
 //! `up` is level-triggered: it looks at what runs, starts what is missing and cleans up what a killed run left, so that a
 //! first start, a repair and a restart after a power cut are the same code. No other module starts or ends its programs.
 
+pub(crate) mod account;
 mod addons;
 mod certificates;
 mod components;
@@ -87,6 +88,8 @@ impl Config {
 pub(crate) struct Cluster {
     /// Self-contained, with an administrator's rights.
     pub(crate) kubeconfig: PathBuf,
+    /// Self-contained, with the rights of the platform's committed role.
+    pub(crate) platform_kubeconfig: PathBuf,
     /// Where the local ingress listens on 127.0.0.1.
     pub(crate) ingress_port: u16,
     /// Holds `kubectl`, `helm` (4) and `helm3`.
@@ -103,6 +106,7 @@ impl Cluster {
     fn new(layout: &Layout, settings: &Settings) -> Self {
         Self {
             kubeconfig: layout.admin_kubeconfig(),
+            platform_kubeconfig: layout.platform_kubeconfig(),
             ingress_port: settings.ports.ingress,
             bin_dir: settings.programs.clone(),
             containerd_socket: layout.containerd_socket(),
@@ -135,11 +139,14 @@ pub(crate) fn up(config: &Config) -> Result<Cluster> {
     let clock = Stopwatch::start();
     let settings = lifecycle::up(&layout, programs, config.http_port)?;
     let cluster = Cluster::new(&layout, &settings);
+    account::ensure(&cluster)?;
     println!(
-        "programs_s={programs_seconds} start_s={} kubernetes={} kubeconfig={} ingress_port={} state={} audit_log={}",
+        "programs_s={programs_seconds} start_s={} kubernetes={} kubeconfig={} platform_kubeconfig={} ingress_port={} \
+         state={} audit_log={}",
         clock.seconds(),
         programs::kubernetes_version(),
         cluster.kubeconfig.display(),
+        cluster.platform_kubeconfig.display(),
         cluster.ingress_port,
         cluster.state_dir.display(),
         cluster.audit_log.display(),
@@ -267,12 +274,12 @@ fn demand_machine(config: &Config) -> Result<()> {
     match config.nodes {
         Nodes::Real => {
             demand_root()?;
-            install::for_cluster()
+            install::ensure(&[install::Group::Cluster])
         }
         Nodes::Simulated if config.http_port.is_some() => {
             bail!("a simulated node has no ingress, and so no --http-port")
         }
-        Nodes::Simulated => install::for_simulated_nodes(),
+        Nodes::Simulated => install::ensure(&[install::Group::SimulatedNodes]),
     }
 }
 

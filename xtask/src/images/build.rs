@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use super::{archive::Archive, builder::Builder, cache, key};
+use super::{archive::Archive, builder::Builder, cache, key, plugin::Plugin};
 use crate::{
     exec, paths,
     progress::{Stopwatch, say},
@@ -16,6 +16,11 @@ use crate::{
 /// Folders that hold stand-ins for official images, by the name and tag of those.
 const STAND_INS: &[(&str, &str)] = &[("postgres", "postgres:17"), ("mariadb", "mariadb:11.8")];
 
+/// The folder of the image with the WooCommerce plugin.
+const TAKES_PLUGIN: &str = "woocommerce";
+/// What its Dockerfile calls the directory that holds the plugin or nothing.
+const PLUGIN_CONTEXT: &str = "woocommerce-plugin";
+
 /// One image of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Recipe {
@@ -23,6 +28,8 @@ pub(crate) struct Recipe {
     context: PathBuf,
     /// For clusters that cannot pull the official image of this name.
     pub(crate) stands_in: bool,
+    /// Whether it is made with the WooCommerce plugin.
+    pub(crate) takes_plugin: bool,
 }
 
 impl Recipe {
@@ -30,12 +37,17 @@ impl Recipe {
         let official = STAND_INS.iter().find(|(name, _)| *name == folder).map(|(_, official)| (*official).to_owned());
         let stands_in = official.is_some();
         let name = official.unwrap_or_else(|| format!("store-{folder}:{}", env!("CARGO_PKG_VERSION")));
-        Self { name, context, stands_in }
+        Self { name, context, stands_in, takes_plugin: folder == TAKES_PLUGIN }
     }
 
     /// Name and tag without a registry.
     pub(crate) fn reference(&self) -> &str {
         &self.name
+    }
+
+    /// What it is made from.
+    pub(crate) fn context(&self) -> &Path {
+        &self.context
     }
 
     /// The name as container runtimes complete it.
@@ -63,13 +75,16 @@ pub(crate) fn recipes() -> Result<Vec<Recipe>> {
     Ok(recipes)
 }
 
-/// The archive of an image, and whether it had to be built.
-pub(crate) fn ensure(builder: &Builder, recipe: &Recipe) -> Result<(Archive, bool)> {
-    let key = key::of(&recipe.context, &[&builder.pins(), recipe.reference()])?;
+/// The archive of an image, and whether it had to be built. The plugin counts for those that take it.
+pub(crate) fn ensure(builder: &Builder, recipe: &Recipe, plugin: Option<&Plugin>) -> Result<(Archive, bool)> {
+    let plugin = plugin.filter(|_| recipe.takes_plugin);
+    let pins = builder.pins();
+    let pins = [&pins, recipe.reference()].into_iter().chain(plugin.map(Plugin::key)).collect::<Vec<_>>();
+    let key = key::of(&recipe.context, &pins)?;
     let file = cache()?.join(format!("{}-{key}.tar", recipe.file_stem()));
     let new = !file.exists();
     if new {
-        build(builder, recipe)?;
+        build(builder, recipe, plugin)?;
         save(builder, recipe, &file)?;
         remove_older(recipe, &file)?;
     } else {
@@ -79,19 +94,21 @@ pub(crate) fn ensure(builder: &Builder, recipe: &Recipe) -> Result<(Archive, boo
 }
 
 /// Makes sure that the builder itself holds the image, as pushing needs.
-pub(crate) fn ensure_in_builder(builder: &Builder, recipe: &Recipe) -> Result<()> {
-    let (_, new) = ensure(builder, recipe)?;
+pub(crate) fn ensure_in_builder(builder: &Builder, recipe: &Recipe, plugin: Option<&Plugin>) -> Result<()> {
+    let (_, new) = ensure(builder, recipe, plugin)?;
     if !new && !builder.holds(&recipe.full_name()) {
-        build(builder, recipe)?;
+        build(builder, recipe, plugin)?;
     }
     Ok(())
 }
 
-fn build(builder: &Builder, recipe: &Recipe) -> Result<()> {
+fn build(builder: &Builder, recipe: &Recipe, plugin: Option<&Plugin>) -> Result<()> {
     let clock = Stopwatch::start();
     say(format!("building {} with {}", recipe.reference(), builder.name()));
     let log = cache()?.join(format!("{}.log", recipe.file_stem()));
-    let mut command = builder.build(&recipe.full_name(), &recipe.context)?;
+    let contexts: Vec<(&str, &Path)> =
+        plugin.filter(|_| recipe.takes_plugin).map(|plugin| (PLUGIN_CONTEXT, plugin.directory())).into_iter().collect();
+    let mut command = builder.build(&recipe.full_name(), &recipe.context, &contexts)?;
     exec::logged(&mut command, &format!("building {}", recipe.reference()), &log, || last_step(&log))?;
     say(format!("built {} in {} s", recipe.reference(), clock.seconds()));
     Ok(())

@@ -10,7 +10,12 @@ use anyhow::{Result, bail};
 use rustix::process::{Resource, geteuid, getrlimit};
 
 use super::{base, own_certificates};
-use crate::{exec, install, paths, progress::say};
+use crate::{
+    exec,
+    install::{self, Group},
+    paths,
+    progress::say,
+};
 
 /// Where Debian keeps the certificates that it trusts; the Dockerfiles point npm there.
 const CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
@@ -34,26 +39,34 @@ pub(crate) struct Buildah {
 }
 
 impl Builder {
+    /// Whether it would be buildah, which may have to be installed first.
+    pub(crate) fn is_buildah() -> bool {
+        !matches!(Self::engine(env::var("STORE_PLATFORM_IMAGE_BUILDER").ok().as_deref()), Some(Self::Engine(_)))
+    }
+
+    /// The first engine that answers and that `asked` does not rule out.
+    fn engine(asked: Option<&str>) -> Option<Self> {
+        if asked == Some("buildah") {
+            return None;
+        }
+        let wanted = |engine: &&str| asked.is_none_or(|asked| asked == *engine);
+        let answers = |engine: &&str| exec::succeeds(Command::new(engine).arg("info"));
+        ["docker", "podman"].into_iter().filter(wanted).find(answers).map(Self::Engine)
+    }
+
     /// The builder of this machine. `STORE_PLATFORM_IMAGE_BUILDER` (docker, podman, buildah) decides where two are there.
     pub(crate) fn choose() -> Result<Self> {
         let asked = env::var("STORE_PLATFORM_IMAGE_BUILDER").ok();
-        if asked.as_deref() != Some("buildah") {
-            for engine in ["docker", "podman"] {
-                let wanted = asked.as_deref().is_none_or(|asked| asked == engine);
-                if wanted && exec::succeeds(Command::new(engine).arg("info")) {
-                    return Ok(Self::Engine(engine));
-                }
-            }
-            if let Some(asked) = asked {
-                bail!(
-                    "STORE_PLATFORM_IMAGE_BUILDER={asked}: it is none of docker, podman, buildah, or does not answer"
-                );
-            }
+        if let Some(engine) = Self::engine(asked.as_deref()) {
+            return Ok(engine);
+        }
+        if let Some(asked) = asked.filter(|asked| asked != "buildah") {
+            bail!("STORE_PLATFORM_IMAGE_BUILDER={asked}: it is none of docker, podman, buildah, or does not answer");
         }
         if !geteuid().is_root() {
             bail!("no Docker or Podman engine answers, and building with buildah needs root");
         }
-        install::for_images()?;
+        install::ensure(&[Group::Images])?;
         Ok(Self::Buildah(Buildah { storage: paths::cache()?.join("buildah") }))
     }
 
@@ -73,8 +86,8 @@ impl Builder {
         }
     }
 
-    /// The command that builds the Dockerfile in `context` as `name`.
-    pub(crate) fn build(&self, name: &str, context: &Path) -> Result<Command> {
+    /// The command that builds the Dockerfile in `context` as `name`, with further contexts by their names.
+    pub(crate) fn build(&self, name: &str, context: &Path, others: &[(&str, &Path)]) -> Result<Command> {
         let mut command = match self {
             Self::Engine(engine) => {
                 let mut command = Command::new(engine);
@@ -83,6 +96,9 @@ impl Builder {
             }
             Self::Buildah(buildah) => buildah.build(name)?,
         };
+        for (name, directory) in others {
+            command.args(["--build-context", &format!("{name}={}", directory.display())]);
+        }
         command.arg(context);
         Ok(command)
     }

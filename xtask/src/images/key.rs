@@ -17,23 +17,30 @@ pub(crate) fn of(context: &Path, pins: &[&str]) -> Result<String> {
         digest.update(pin.as_bytes());
         digest.update([0]);
     }
-    add_directory(&mut digest, context, "")?;
+    add_directory(&mut digest, context, "", IGNORED)?;
     Ok(digest::hex(&digest.finalize()[..12]))
 }
 
-fn add_directory(digest: &mut Sha256, directory: &Path, prefix: &str) -> Result<()> {
+/// The key of everything in a directory.
+pub(crate) fn of_everything(directory: &Path) -> Result<String> {
+    let mut digest = Sha256::new();
+    add_directory(&mut digest, directory, "", &[])?;
+    Ok(digest::hex(&digest.finalize()[..12]))
+}
+
+fn add_directory(digest: &mut Sha256, directory: &Path, prefix: &str, ignored: &[&str]) -> Result<()> {
     let listed = fs::read_dir(directory).with_context(|| format!("cannot read {}", directory.display()))?;
     let mut entries = listed.collect::<Result<Vec<_>, _>>()?;
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
         let name = entry.file_name().to_string_lossy().into_owned();
-        if IGNORED.contains(&name.as_str()) {
+        if ignored.contains(&name.as_str()) {
             continue;
         }
         let path = format!("{prefix}/{name}");
         let kind = entry.file_type()?;
         if kind.is_dir() {
-            add_directory(digest, &entry.path(), &path)?;
+            add_directory(digest, &entry.path(), &path, ignored)?;
             continue;
         }
         digest.update(path.as_bytes());

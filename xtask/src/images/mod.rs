@@ -8,11 +8,12 @@ mod build;
 mod builder;
 mod import;
 mod key;
+mod plugin;
 
 use std::{
     env,
     fs::{self, File},
-    path::PathBuf,
+    path::{Path, PathBuf},
     str::FromStr,
 };
 
@@ -20,6 +21,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use rustix::fs::{FlockOperation, flock};
 
+pub(crate) use self::plugin::{Plugin, PluginArgs, VARIABLE as PLUGIN_VARIABLE, values_without_plugin};
 use self::{
     build::{Recipe, recipes},
     builder::Builder,
@@ -39,6 +41,8 @@ pub(crate) struct ImagesArgs {
     /// Push the images to a registry instead, such as registry.example.com/shops
     #[arg(long, value_name = "REGISTRY")]
     push: Option<String>,
+    #[command(flatten)]
+    plugin: PluginArgs,
 }
 
 /// Which cluster gets the images, as written on the command line.
@@ -81,8 +85,9 @@ pub(crate) enum Target {
 
 /// Runs the command.
 pub(crate) fn run(args: &ImagesArgs) -> Result<()> {
+    let plugin = args.plugin.given()?;
     if let Some(registry) = &args.push {
-        return push(registry.trim_end_matches('/'));
+        return push(registry.trim_end_matches('/'), plugin.as_deref());
     }
     let target = match &args.to {
         Destination::Local => {
@@ -93,11 +98,16 @@ pub(crate) fn run(args: &ImagesArgs) -> Result<()> {
         Destination::Minikube(profile) => Target::Minikube(profile.clone()),
         Destination::K3s => Target::K3s,
     };
-    ensure(&target)
+    ensure(&target, plugin.as_deref()).map(drop)
 }
 
-/// Builds what is missing or changed and brings it to the target.
-pub(crate) fn ensure(target: &Target) -> Result<()> {
+/// Whether building images here needs buildah, which is installed where it is missing.
+pub(crate) fn need_buildah() -> bool {
+    Builder::is_buildah()
+}
+
+/// Builds what is missing or changed and brings it to the target; tells which plugin is in it, if any image takes one.
+pub(crate) fn ensure(target: &Target, given_plugin: Option<&Path>) -> Result<Option<Plugin>> {
     let clock = Stopwatch::start();
     let wanted: Vec<Recipe> =
         recipes()?.into_iter().filter(|recipe| matches!(target, Target::Local(_)) || !recipe.stands_in).collect();
@@ -106,10 +116,11 @@ pub(crate) fn ensure(target: &Target) -> Result<()> {
     }
     let _lock = lock()?;
     let builder = Builder::choose()?;
+    let plugin = plugin_for(&wanted, given_plugin)?;
     let (mut built, mut imported) = (0, 0);
     let mut import_seconds = 0.0;
     for recipe in &wanted {
-        let (archive, new) = build::ensure(&builder, recipe)?;
+        let (archive, new) = build::ensure(&builder, recipe, plugin.as_ref())?;
         built += usize::from(new);
         let import_clock = Stopwatch::start();
         let new = import::into_target(target, &archive)?;
@@ -117,27 +128,43 @@ pub(crate) fn ensure(target: &Target) -> Result<()> {
         import_seconds += import_clock.elapsed().as_secs_f64();
     }
     println!(
-        "images={} built={built} imported={imported} import_s={import_seconds:.1} images_s={} builder={}",
+        "images={} built={built} imported={imported} import_s={import_seconds:.1} images_s={} builder={} plugin={}",
         wanted.len(),
         clock.seconds(),
-        builder.name()
+        builder.name(),
+        plugin.as_ref().map_or("none", Plugin::whence)
     );
-    Ok(())
+    Ok(plugin)
 }
 
-/// Builds our own images and pushes them to a registry.
-pub(crate) fn push(registry: &str) -> Result<()> {
+/// The plugin for those that take one.
+fn plugin_for(recipes: &[Recipe], given: Option<&Path>) -> Result<Option<Plugin>> {
+    let Some(recipe) = recipes.iter().find(|recipe| recipe.takes_plugin) else { return Ok(None) };
+    let plugin = Plugin::find(given, recipe.context())?;
+    plugin.tell();
+    Ok(Some(plugin))
+}
+
+/// Builds our own images and pushes them to a registry. Never one without its plugin, which might take the place of a
+/// whole one.
+pub(crate) fn push(registry: &str, given_plugin: Option<&Path>) -> Result<()> {
     let clock = Stopwatch::start();
     let _lock = lock()?;
     let builder = Builder::choose()?;
     let own: Vec<Recipe> = recipes()?.into_iter().filter(|recipe| !recipe.stands_in).collect();
-    for recipe in &own {
-        build::ensure_in_builder(&builder, recipe)?;
+    let plugin = plugin_for(&own, given_plugin)?;
+    let is_whole = |recipe: &&Recipe| !recipe.takes_plugin || plugin.as_ref().is_some_and(Plugin::is_there);
+    let whole: Vec<&Recipe> = own.iter().filter(is_whole).collect();
+    for recipe in &whole {
+        build::ensure_in_builder(&builder, recipe, plugin.as_ref())?;
         let to = format!("{registry}/{}", recipe.reference());
         say(format!("pushing {to}"));
         builder.push(&recipe.full_name(), &to)?;
     }
-    println!("images={} pushed={} images_s={}", own.len(), own.len(), clock.seconds());
+    for recipe in own.iter().filter(|recipe| !is_whole(recipe)) {
+        say(format!("{} is not pushed: it has no plugin", recipe.reference()));
+    }
+    println!("images={} pushed={} images_s={}", own.len(), whole.len(), clock.seconds());
     Ok(())
 }
 

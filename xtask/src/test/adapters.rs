@@ -12,7 +12,8 @@ pub(crate) fn run(session: &mut Session, deadline: Instant) -> Result<Outcome> {
     let (helm, helm_3, kubectl) =
         (cluster.bin_dir.join("helm"), cluster.bin_dir.join("helm3"), cluster.bin_dir.join("kubectl"));
     let environment = [
-        ("STORE_TEST_KUBECONFIG", cluster.kubeconfig.as_path()),
+        ("STORE_TEST_KUBECONFIG", cluster.platform_kubeconfig.as_path()),
+        ("STORE_TEST_ADMIN_KUBECONFIG", cluster.kubeconfig.as_path()),
         ("STORE_TEST_KUBECTL", &kubectl),
         ("STORE_TEST_HELM", &helm),
         ("STORE_TEST_HELM3", &helm_3),

@@ -4,7 +4,7 @@
 use std::{
     env,
     fs::{self, File},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -14,7 +14,9 @@ use anyhow::{Context, Result, bail};
 
 use super::mark::Mark;
 use crate::{
-    exec, paths,
+    exec,
+    images::PLUGIN_VARIABLE,
+    paths,
     progress::{HEARTBEAT, Stopwatch, say},
 };
 
@@ -30,7 +32,7 @@ pub(crate) struct Background {
 
 impl Background {
     /// Starts it.
-    pub(crate) fn start() -> Result<Self> {
+    pub(crate) fn start(plugin: Option<&Path>) -> Result<Self> {
         let log = paths::cache()?.join("test-background.log");
         fs::create_dir_all(log.parent().context("a log without a directory")?)?;
         let file = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
@@ -38,6 +40,7 @@ impl Background {
         let mark = Mark::new();
         let mut command = Command::new("sh");
         command.arg("-c").arg(STEPS).arg(env::current_exe()?);
+        command.envs(plugin.map(|plugin| (PLUGIN_VARIABLE, plugin)));
         mark.put_on(&mut command);
         let child = command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file).spawn()?;
         Ok(Self { child, mark, log })

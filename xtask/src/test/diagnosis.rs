@@ -75,7 +75,8 @@ pub(crate) fn run(session: &mut Session, deadline: Instant) -> Result<Outcome> {
     let bin = |name: &str| cluster.bin_dir.join(name);
     let (kubectl, helm, helm_3, xtask) = (bin("kubectl"), bin("helm"), bin("helm3"), env::current_exe()?);
     let environment = [
-        ("STORE_TEST_KUBECONFIG", cluster.kubeconfig.as_path()),
+        ("STORE_TEST_KUBECONFIG", cluster.platform_kubeconfig.as_path()),
+        ("STORE_TEST_ADMIN_KUBECONFIG", cluster.kubeconfig.as_path()),
         ("STORE_TEST_KUBECTL", &kubectl),
         ("STORE_TEST_HELM", &helm),
         ("STORE_TEST_HELM3", &helm_3),

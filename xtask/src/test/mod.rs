@@ -10,13 +10,16 @@ mod cluster_part;
 mod database;
 mod deny;
 mod diagnosis;
+mod dry_run;
 mod mark;
 mod outcome;
 mod parts;
 mod replicas;
+mod rights;
 mod session;
 mod shop;
 mod simulation;
+mod skips;
 mod source;
 mod stream;
 mod tally;
@@ -34,7 +37,8 @@ use self::{
     session::Session,
 };
 use crate::{
-    install,
+    images::{self, PluginArgs},
+    install::{self, Group},
     progress::{Stopwatch, say},
 };
 
@@ -50,8 +54,10 @@ pub(crate) struct TestArgs {
     /// Name the parts and what they do
     #[arg(long)]
     list: bool,
-    /// Which tests to run, in the parts that run ignored tests (adapters, database, chaos, replicas, diagnosis, shop), as cargo's
-    /// test programs understand it
+    #[command(flatten)]
+    plugin: PluginArgs,
+    /// Which tests to run, in the parts that run ignored tests (adapters, database, chaos, replicas, diagnosis, shop), as
+    /// cargo's test programs understand it
     #[arg(last = true, value_name = "FILTER")]
     filter: Vec<String>,
 }
@@ -73,25 +79,19 @@ pub(crate) fn run(args: &TestArgs) -> Result<ExitCode> {
     let selected = select(&args.only, &args.skip);
     let clock = Stopwatch::start();
     install(&selected)?;
-    let mut session = Session::begin(&selected, &args.filter)?;
+    let mut session = Session::begin(&selected, &args.filter, args.plugin.given()?)?;
     let mut rows = run_parts(&selected, &mut session, clock);
     session.end();
     forgive(&mut rows, &session);
     Ok(report(&rows, !args.only.is_empty()))
 }
 
-/// Before anything else, so that a machine that lacks something says so within seconds.
+/// Before anything else, and for all parts together, so that a machine that lacks something says everything that it
+/// lacks within seconds.
 fn install(selected: &[&Part]) -> Result<()> {
-    if selected.iter().any(|part| part.installs.cluster) {
-        install::for_cluster()?;
-    }
-    if selected.iter().any(|part| part.installs.database) {
-        install::for_database()?;
-    }
-    if selected.iter().any(|part| part.installs.browser) {
-        install::for_browser()?;
-    }
-    Ok(())
+    let wanted = selected.iter().flat_map(|part| part.installs).copied();
+    let groups: Vec<Group> = wanted.filter(|group| *group != Group::Images || images::need_buildah()).collect();
+    install::ensure(&groups)
 }
 
 fn run_parts(selected: &[&'static Part], session: &mut Session, total: Stopwatch) -> Vec<Row> {

@@ -5,6 +5,9 @@ use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 /// Reasons are cut to this many characters in the table; the output above has them whole.
 const LONGEST_REASON: usize = 160;
 
+/// So many checks that were skipped for one reason are named each by itself.
+const MOST_NAMED: usize = 12;
+
 /// A check that could not be made here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Skip {
@@ -109,9 +112,11 @@ fn notes(outcome: &Outcome) -> Vec<String> {
         by_reason.entry(&skip.why).or_default().push(&skip.what);
     }
     let failed = outcome.failed.iter().map(|what| shorten(&format!("failed: {what}")));
-    let skipped = by_reason.into_iter().map(|(why, whats)| match whats.as_slice() {
-        [what] => shorten(&format!("skipped: {what}: {why}")),
-        _ => shorten(&format!("skipped: {} tests: {why}", whats.len())),
+    let skipped = by_reason.into_iter().flat_map(|(why, whats)| match whats.as_slice() {
+        few if few.len() <= MOST_NAMED => {
+            few.iter().map(|what| shorten(&format!("skipped: {why}: {what}"))).collect::<Vec<_>>()
+        }
+        many => vec![shorten(&format!("skipped: {why}: {} tests", many.len()))],
     });
     failed.chain(skipped).collect()
 }
@@ -142,7 +147,7 @@ part         minutes  passed  failed  skipped  why
 format           0.5       1       0        0
 deny             1.5       3       2        1  failed: a
                                                failed: b
-                                               skipped: advisories: no database
+                                               skipped: no database: advisories
 ";
         assert_eq!(table(&rows), expected);
     }

@@ -8,17 +8,7 @@ use super::{
     adapters, alone, chaos_part, chart, cluster_part, database, deny, diagnosis, outcome::Outcome, replicas,
     session::Session, shop, simulation, source, unit, up_and_down,
 };
-
-/// What a part needs from the machine beside Rust.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Installs {
-    /// The packages of the local cluster, and Go.
-    pub(crate) cluster: bool,
-    /// Chromium and Node.
-    pub(crate) browser: bool,
-    /// PostgreSQL.
-    pub(crate) database: bool,
-}
+use crate::install::Group;
 
 /// One part of the tests.
 #[derive(Debug)]
@@ -27,16 +17,20 @@ pub(crate) struct Part {
     pub(crate) about: &'static str,
     /// Parts that must have passed before.
     pub(crate) needs: &'static [&'static str],
-    pub(crate) installs: Installs,
+    /// What it needs from the machine beside Rust.
+    pub(crate) installs: &'static [Group],
     /// Its deadline.
     pub(crate) minutes: u64,
     pub(crate) run: fn(&mut Session, Instant) -> Result<Outcome>,
 }
 
-const NOTHING: Installs = Installs { cluster: false, browser: false, database: false };
-const DATABASE: Installs = Installs { database: true, ..NOTHING };
-const CLUSTER: Installs = Installs { cluster: true, ..NOTHING };
-const EVERYTHING: Installs = Installs { cluster: true, browser: true, database: true };
+const NOTHING: &[Group] = &[];
+const DATABASE: &[Group] = &[Group::Database];
+const CLUSTER: &[Group] = &[Group::Cluster, Group::Images];
+/// Clusters without images, and a look into the server's database.
+const SIMULATED: &[Group] = &[Group::SimulatedNodes, Group::Sqlite];
+const REPLICAS: &[Group] = &[Group::SimulatedNodes, Group::Database];
+const EVERYTHING: &[Group] = &[Group::Cluster, Group::Images, Group::Browser, Group::Database, Group::Sqlite];
 
 /// All parts.
 pub(crate) const ALL: &[Part] = &[
@@ -117,7 +111,7 @@ pub(crate) const ALL: &[Part] = &[
         name: "chaos",
         about: "kills, outages, a full disk and SIGTERM, on clusters whose nodes are simulated",
         needs: &[],
-        installs: CLUSTER,
+        installs: SIMULATED,
         minutes: 35,
         run: chaos_part::run,
     },
@@ -125,7 +119,7 @@ pub(crate) const ALL: &[Part] = &[
         name: "replicas",
         about: "several servers on one PostgreSQL, killed and frozen, on clusters whose nodes are simulated",
         needs: &[],
-        installs: Installs { cluster: true, ..DATABASE },
+        installs: REPLICAS,
         minutes: 20,
         run: replicas::run,
     },

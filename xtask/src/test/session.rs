@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    path::PathBuf,
     process::{Command, ExitStatus},
     time::{Duration, Instant},
 };
@@ -19,6 +20,7 @@ use super::{
 };
 use crate::{
     cluster::{self, Cluster},
+    images::Plugin,
     progress::say,
 };
 
@@ -33,15 +35,19 @@ pub(crate) struct Session {
     run: BTreeSet<String>,
     /// Given to the test programs of the cluster's parts.
     pub(crate) filter: Vec<String>,
+    /// The WooCommerce plugin to build with, if somebody named one.
+    pub(crate) given_plugin: Option<PathBuf>,
+    /// The one that the cluster's images were built with.
+    pub(crate) plugin: Option<Plugin>,
 }
 
 impl Session {
     /// Begins a run; what takes long and needs little of the processor starts at once, in the background.
-    pub(crate) fn begin(selected: &[&Part], filter: &[String]) -> Result<Self> {
+    pub(crate) fn begin(selected: &[&Part], filter: &[String], given_plugin: Option<PathBuf>) -> Result<Self> {
         let config = cluster::Config::new(None)?;
         let cluster_ran_before = cluster::running(&config)?.is_some();
         let wants_cluster = selected.iter().any(|part| part.name == "cluster");
-        let background = if wants_cluster { Some(Background::start()?) } else { None };
+        let background = if wants_cluster { Some(Background::start(given_plugin.as_deref())?) } else { None };
         let (mark, run) = (Mark::new(), BTreeSet::new());
         Ok(Self {
             mark,
@@ -52,6 +58,8 @@ impl Session {
             programs: None,
             run,
             filter: filter.to_vec(),
+            given_plugin,
+            plugin: None,
         })
     }
 

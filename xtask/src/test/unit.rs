@@ -13,6 +13,7 @@ use super::{
     mark::Mark,
     outcome::{Outcome, Skip},
     session::Session,
+    skips::{self, Skips},
     stream,
     tally::Tally,
 };
@@ -35,7 +36,7 @@ pub(crate) struct TestProgram {
 pub(crate) fn run(session: &mut Session, deadline: Instant) -> Result<Outcome> {
     let mut cargo = cargo::command()?;
     cargo.args(["test", "--locked", "--workspace", "--no-fail-fast"]);
-    let mut outcome = tallied(session, vec![("cargo test".to_owned(), cargo)], deadline);
+    let mut outcome = tallied(session, vec![("cargo test".to_owned(), cargo)], deadline, Skips::begin()?)?;
     for name in EXAMPLES {
         let example = cargo::example(name).map(Command::new);
         let result = example.and_then(|example| session.must(name, example, deadline));
@@ -54,21 +55,28 @@ pub(crate) fn run_ignored(
 ) -> Result<Outcome> {
     let programs = session.test_programs(package, deadline)?;
     let filter = session.filter.clone();
+    let skips = Skips::begin()?;
     let commands = programs.into_iter().map(|program| {
         let mut command = Command::new(&program.executable);
         command.arg("--ignored").args(arguments).args(&filter).current_dir(&program.directory);
         command.env("CARGO_MANIFEST_DIR", &program.directory).envs(environment.iter().copied());
+        command.env(skips::VARIABLE, skips.file());
         (program.label, command)
     });
     let commands = commands.collect();
-    let outcome = tallied(session, commands, deadline);
-    if outcome.passed == 0 && outcome.failed.is_empty() {
+    let outcome = tallied(session, commands, deadline, skips)?;
+    if outcome.passed == 0 && outcome.failed.is_empty() && outcome.skipped.is_empty() {
         bail!("{package} has no ignored test: nothing was proven");
     }
     Ok(outcome)
 }
 
-fn tallied(session: &mut Session, commands: Vec<(String, Command)>, deadline: Instant) -> Outcome {
+fn tallied(
+    session: &mut Session,
+    commands: Vec<(String, Command)>,
+    deadline: Instant,
+    skips: Skips,
+) -> Result<Outcome> {
     let mut tally = Tally::default();
     let mut broken = Vec::new();
     for (label, command) in commands {
@@ -87,10 +95,12 @@ fn tallied(session: &mut Session, commands: Vec<(String, Command)>, deadline: In
         }
     }
     tally.close();
+    let told = skips.end(&mut tally)?;
     session.remember(&tally);
     tally.failed.extend(broken);
-    let skipped = tally.ignored.into_iter().map(|test| Skip { what: test.name, why: test.why }).collect();
-    Outcome { passed: tally.passed, failed: tally.failed, skipped, ..Outcome::default() }
+    let ignored = tally.ignored.into_iter().map(|test| Skip { what: test.name, why: test.why });
+    let skipped = ignored.chain(told).collect();
+    Ok(Outcome { passed: tally.passed, failed: tally.failed, skipped, ..Outcome::default() })
 }
 
 /// Builds the workspace's tests and tells where they are.

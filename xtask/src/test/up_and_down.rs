@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use super::{outcome::Outcome, session::Session};
-use crate::{cluster, server, up};
+use crate::{cluster, images::PLUGIN_VARIABLE, server, up};
 
 /// A second `up` finds everything there.
 const QUICK: Duration = Duration::from_secs(15);
@@ -40,6 +40,7 @@ fn bring_up(session: &Session, port: u16, deadline: Instant) -> Result<(String, 
     let mut command = Command::new(env::current_exe()?);
     // The local cluster, whatever this account's own kubeconfig names.
     command.args(["up", "--port", &port.to_string()]).env("KUBECONFIG", &session.cluster()?.kubeconfig);
+    command.envs(session.given_plugin.as_deref().map(|plugin| (PLUGIN_VARIABLE, plugin)));
     let status = session.shown(command, deadline, |line| {
         let mut words = line.split_whitespace();
         if words.next() == Some("shop") {

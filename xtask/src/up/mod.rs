@@ -27,8 +27,8 @@ use self::{
 use crate::{
     cargo::{self, Profile, Programs},
     cluster::{self, Cluster},
-    images::{self, Target},
-    install,
+    images::{self, PluginArgs, Target},
+    install::{self, Group},
     progress::{Stopwatch, say},
     server::{self, Change, Launch, Server},
 };
@@ -70,6 +70,8 @@ pub(crate) struct UpArgs {
     /// Create no store
     #[arg(long)]
     no_demo: bool,
+    #[command(flatten)]
+    plugin: PluginArgs,
 }
 
 /// How long each step took, in seconds.
@@ -87,6 +89,8 @@ struct Times {
 #[derive(Debug, Clone)]
 struct Surroundings {
     kubeconfig: OsString,
+    /// For whoever looks at the cluster beside the server.
+    persons_kubeconfig: OsString,
     context: Option<String>,
     helm: PathBuf,
     ingress_port: u16,
@@ -149,26 +153,28 @@ fn on_the_local_cluster(args: &UpArgs, times: &mut Times) -> Result<Surroundings
     let mut config = cluster::Config::new(None)?;
     config.http_port = args.ingress_port;
     timed(&mut times.programs, || {
-        install::for_cluster()?;
+        install::ensure(&[Group::Cluster])?;
         cluster::build_programs().map(drop)
     })?;
     let cluster = timed(&mut times.cluster, || cluster::up(&config))?;
     if !args.no_images {
-        timed(&mut times.images, || images::ensure(&Target::Local(cluster.clone())))?;
+        let plugin = args.plugin.given()?;
+        timed(&mut times.images, || images::ensure(&Target::Local(cluster.clone()), plugin.as_deref()))?;
     }
     Ok(Surroundings::local(&cluster))
 }
 
 fn on_an_own_cluster(cluster: &OwnCluster, args: &UpArgs, directory: &Path, times: &mut Times) -> Result<Surroundings> {
-    let nodes = cluster.nodes()?;
+    let (nodes, plugin) = (cluster.nodes()?, args.plugin.given()?);
     timed(&mut times.images, || match (&args.push, args.no_images) {
-        (Some(registry), _) => images::push(registry.trim_end_matches('/')),
+        (Some(registry), _) => images::push(registry.trim_end_matches('/'), plugin.as_deref()),
         (None, true) => Ok(()),
-        (None, false) => images::ensure(&cluster.image_target(&nodes)?),
+        (None, false) => images::ensure(&cluster.image_target(&nodes)?, plugin.as_deref()).map(drop),
     })?;
     let values = cluster.write_values(directory, args.push.as_deref())?;
     Ok(Surroundings {
         kubeconfig: cluster.kubeconfig.clone(),
+        persons_kubeconfig: cluster.kubeconfig.clone(),
         context: Some(cluster.context.clone()),
         helm: cluster.helm.clone(),
         ingress_port: args.ingress_port.unwrap_or(80),
@@ -179,7 +185,8 @@ fn on_an_own_cluster(cluster: &OwnCluster, args: &UpArgs, directory: &Path, time
 impl Surroundings {
     fn local(cluster: &Cluster) -> Self {
         Self {
-            kubeconfig: cluster.kubeconfig.clone().into(),
+            kubeconfig: cluster.platform_kubeconfig.clone().into(),
+            persons_kubeconfig: cluster.kubeconfig.clone().into(),
             context: None,
             helm: cluster.bin_dir.join("helm"),
             ingress_port: cluster.ingress_port,
@@ -242,8 +249,11 @@ fn summary(programs: &Programs, server: Server, demo: Option<&demo::Demo>, surro
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out);
     let api = server.api();
-    let environment =
-        format!("export STORE_SERVER={} KUBECONFIG={}", api.base(), Path::new(&surroundings.kubeconfig).display());
+    let environment = format!(
+        "export STORE_SERVER={} KUBECONFIG={}",
+        api.base(),
+        Path::new(&surroundings.persons_kubeconfig).display()
+    );
     let mut line = |name: &str, value: &str| {
         let _ = writeln!(out, "{name:<16}{value}");
     };
@@ -281,6 +291,7 @@ pub(crate) fn serve_again(record: &Record) -> Result<Option<Server>> {
         },
         Some(cluster) => Surroundings {
             values: (None, "values-local.yaml".into()),
+            persons_kubeconfig: cluster.kubeconfig.clone(),
             kubeconfig: cluster.kubeconfig,
             context: Some(cluster.context),
             helm: cluster.helm,

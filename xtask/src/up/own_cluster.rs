@@ -148,8 +148,9 @@ fn values(ingress: Option<&str>, storage: Option<&str>, registry: Option<&str>) 
         values["ingress"] = json!({"className": ingress});
     }
     if let Some(storage) = storage.filter(|class| *class != USUAL_STORAGE) {
-        let persistence = json!({"persistence": {"storageClass": storage}});
-        values["medusa"] = json!({"persistence": persistence["persistence"], "postgres": persistence});
+        let volume = json!({"persistence": {"storageClass": storage}});
+        values["medusa"] = json!({"persistence": volume["persistence"], "postgres": volume});
+        values["woocommerce"] = json!({"wordpress": volume, "mysql": volume});
     }
     if let Some(registry) = registry {
         values["image"] = json!({"registry": registry});
@@ -195,6 +196,10 @@ mod tests {
             "medusa": {
                 "persistence": {"storageClass": "local-path"},
                 "postgres": {"persistence": {"storageClass": "local-path"}},
+            },
+            "woocommerce": {
+                "wordpress": {"persistence": {"storageClass": "local-path"}},
+                "mysql": {"persistence": {"storageClass": "local-path"}},
             },
             "image": {"registry": "r/x"},
         });

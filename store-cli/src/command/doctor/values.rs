@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 
 use yaml_serde::Value;
 
+/// What of the values has an image and a volume, of both engines: any store may be the next one.
+const PARTS: [&str; 4] = ["medusa", "medusa.postgres", "woocommerce.wordpress", "woocommerce.mysql"];
+
 /// What is asked of a cluster.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Wanted {
@@ -29,14 +32,11 @@ impl Wanted {
     }
 
     fn of(chart: &Value, values: &Values) -> Self {
-        let classes = ["persistence", "postgres.persistence"].into_iter();
+        let class = |path: &&str| values.text(&format!("{path}.persistence.storageClass"));
         Self {
             ingress_class: values.text("ingress.className"),
-            storage_classes: classes.filter_map(|path| values.text(&format!("medusa.{path}.storageClass"))).collect(),
-            images: ["medusa.image", "medusa.postgres.image"]
-                .into_iter()
-                .filter_map(|path| image(path, chart, values))
-                .collect(),
+            storage_classes: PARTS.iter().filter_map(class).collect(),
+            images: PARTS.iter().filter_map(|path| image(path, chart, values)).collect(),
         }
     }
 }
@@ -77,14 +77,20 @@ mod tests {
             yaml(
                 "{image: {registry: ''}, ingress: {className: nginx}, medusa: {image: {repository: shop, tag: ''}, \
                  persistence: {storageClass: ''}, postgres: {image: {repository: postgres, tag: '17'}, \
+                 persistence: {storageClass: ''}}}, woocommerce: {wordpress: {image: {repository: blog, tag: ''}, \
+                 persistence: {storageClass: ''}}, mysql: {image: {repository: mariadb, tag: '11.8'}, \
                  persistence: {storageClass: ''}}}}",
             ),
-            yaml("{image: {registry: ghcr.io/me/}, medusa: {persistence: {storageClass: fast}}}"),
+            yaml(
+                "{image: {registry: ghcr.io/me/}, medusa: {persistence: {storageClass: fast}}, \
+                 woocommerce: {mysql: {persistence: {storageClass: safe}}}}",
+            ),
         ]);
         let wanted = Wanted::of(&chart, &values);
         assert_eq!(wanted.ingress_class.as_deref(), Some("nginx"));
-        assert_eq!(wanted.storage_classes, ["", "fast"].map(str::to_owned).into());
-        assert_eq!(wanted.images, ["ghcr.io/me/shop:1.2.3", "ghcr.io/me/postgres:17"]);
+        assert_eq!(wanted.storage_classes, ["", "fast", "safe"].map(str::to_owned).into());
+        let images = ["shop:1.2.3", "postgres:17", "blog:1.2.3", "mariadb:11.8"];
+        assert_eq!(wanted.images, images.map(|image| format!("ghcr.io/me/{image}")));
     }
 
     #[test]

@@ -1,110 +1,177 @@
-/** What the front page shows, read through Medusa's own query layer. */
+/** What is on the shelves, read so that a page takes a fixed number of queries however many products it shows. */
 import type { MedusaContainer } from "@medusajs/framework/types";
-import { ContainerRegistrationKeys, ProductStatus, QueryContext } from "@medusajs/framework/utils";
+import { ContainerRegistrationKeys, getVariantAvailability, ProductStatus, QueryContext } from "@medusajs/framework/utils";
+import { toNumber, type Amount } from "./money";
+import { picturePath, read, type Shop } from "./shop";
 
-export interface Card {
+export interface Price {
+  amount: number;
+  /** What it cost before, if it is on sale. */
+  before: number | null;
+  currency: string;
+}
+
+export interface Variant {
+  id: string;
+  title: string;
+  price: Price;
+  /** How many can be ordered at most; null: any number. */
+  available: number | null;
+}
+
+export interface Product {
   title: string;
   subtitle: string;
+  handle: string;
   description: string;
-  picture: string | null;
-  price: string | null;
-  /** More than one price: the page then says "from". */
-  priceVaries: boolean;
-  choices: string[];
+  thumbnail: string | null;
+  pictures: string[];
+  /** What the variants differ in, as "Size" or "Size and colour". */
+  choice: string;
+  /** Only those that have a price in this region. */
+  variants: Variant[];
 }
 
-export interface Shop {
-  name: string;
-  cards: Card[];
+export interface Shelf {
+  products: Product[];
+  page: number;
+  pages: number;
 }
 
-/** As many as a page without paging can carry. */
-const PAGE_SIZE = 60;
+const PAGE_SIZE = 24;
 
+const SHELF_FIELDS = [
+  "id", "title", "subtitle", "handle", "thumbnail", "variants.id", "variants.manage_inventory", "variants.allow_backorder",
+];
+/** Not for the shelf: each further relation is another query. */
 const PRODUCT_FIELDS = [
-  "id",
-  "title",
-  "subtitle",
-  "description",
-  "thumbnail",
+  ...SHELF_FIELDS, "description", "options.title", "variants.title", "variants.variant_rank", "images.url", "images.rank",
   "sales_channels.id",
-  "options.title",
-  "options.values.value",
-  "variants.id",
-  "variants.calculated_price.*",
 ];
 
-interface Region {
+export interface Counted {
   id: string;
-  currency_code: string;
+  manage_inventory: boolean;
+  allow_backorder: boolean;
 }
 
-interface Product {
+interface VariantRow extends Counted {
+  title?: string | null;
+  variant_rank?: number | null;
+  calculated_price?: { calculated_amount?: Amount; original_amount?: Amount } | null;
+}
+
+interface ProductRow {
   title: string;
   subtitle?: string | null;
+  handle: string;
   description?: string | null;
   thumbnail?: string | null;
+  images?: { url: string; rank: number }[];
+  options?: { title: string }[];
+  variants?: VariantRow[];
   sales_channels?: ({ id: string } | null)[];
-  options?: { values?: { value: string }[] }[];
-  variants?: { calculated_price?: { calculated_amount?: number | null } | null }[];
 }
 
-export async function loadShop(scope: MedusaContainer, publicUrl: string): Promise<Shop> {
-  const query = scope.resolve(ContainerRegistrationKeys.QUERY);
-  const [stores, regions] = await Promise.all([
-    query.graph({ entity: "store", fields: ["name", "default_sales_channel_id"] }),
-    query.graph({ entity: "region", fields: ["id", "currency_code"], pagination: { take: 1, order: { created_at: "ASC" } } }),
-  ]);
-  const region: Region | undefined = regions.data[0];
-  const store = stores.data[0];
-  const products = await loadProducts(query, region);
-  return {
-    name: store?.name ?? "Store",
-    cards: products.filter((product) => isOnSale(product, store?.default_sales_channel_id)).map((product) => toCard(product, region, publicUrl)),
-  };
-}
-
-async function loadProducts(query: any, region: Region | undefined): Promise<Product[]> {
-  // Without a region there is no price to calculate, and asking for one is an error.
-  const fields = region ? PRODUCT_FIELDS : PRODUCT_FIELDS.filter((field) => !field.includes("calculated_price"));
-  const context = region && {
-    variants: { calculated_price: QueryContext({ region_id: region.id, currency_code: region.currency_code }) },
-  };
-  const { data } = await query.graph({
+export async function loadShelf(scope: MedusaContainer, shop: Shop, page: number): Promise<Shelf> {
+  const { rows, count } = await read<ProductRow>(scope, {
     entity: "product",
-    fields,
-    filters: { status: ProductStatus.PUBLISHED },
-    pagination: { take: PAGE_SIZE, order: { created_at: "DESC" } },
-    context,
+    ...withPrices(shop, SHELF_FIELDS),
+    filters: { status: ProductStatus.PUBLISHED, ...(await onSale(scope, shop)) },
+    pagination: { take: PAGE_SIZE, skip: (page - 1) * PAGE_SIZE, order: { created_at: "DESC" } },
   });
-  return data;
+  return { products: await toProducts(scope, shop, rows), page, pages: Math.max(1, Math.ceil(count / PAGE_SIZE)) };
 }
 
-/** Products of other sales channels (a wholesale list, say) are not for this page. */
-function isOnSale(product: Product, channel: string | null | undefined): boolean {
-  return !channel || (product.sales_channels ?? []).some((other) => other?.id === channel);
+export async function loadProduct(scope: MedusaContainer, shop: Shop, handle: string): Promise<Product | null> {
+  // The database takes no control characters, and no handle has any.
+  if (/\p{Cc}/u.test(handle)) {
+    return null;
+  }
+  const { rows } = await read<ProductRow>(scope, {
+    entity: "product",
+    ...withPrices(shop, PRODUCT_FIELDS),
+    filters: { status: ProductStatus.PUBLISHED, handle },
+    pagination: { take: 1 },
+  });
+  const [row] = rows;
+  // Products of other sales channels (a wholesale list, say) are not for this shop front.
+  if (!row || (shop.channel && !row.sales_channels?.some((channel) => channel?.id === shop.channel))) {
+    return null;
+  }
+  return (await toProducts(scope, shop, [row]))[0];
 }
 
-function toCard(product: Product, region: Region | undefined, publicUrl: string): Card {
-  const prices = (product.variants ?? [])
-    .map((variant) => variant.calculated_price?.calculated_amount)
-    .filter((amount): amount is number => typeof amount === "number");
+export function isSoldOut({ variants }: Product): boolean {
+  return variants.every((variant) => variant.available === 0);
+}
+
+/** Without a region there is no price to calculate, and asking for one is an error. */
+function withPrices({ region }: Shop, fields: string[]) {
+  if (!region) {
+    return { fields };
+  }
   return {
-    title: product.title,
-    subtitle: product.subtitle ?? "",
-    description: product.description ?? "",
-    picture: product.thumbnail ? withoutOrigin(product.thumbnail, publicUrl) : null,
-    price: region && prices.length > 0 ? money(Math.min(...prices), region.currency_code) : null,
-    priceVaries: new Set(prices).size > 1,
-    choices: (product.options ?? []).flatMap((option) => (option.values ?? []).map(({ value }) => value)),
+    fields: [...fields, "variants.calculated_price.*"],
+    context: {
+      variants: { calculated_price: QueryContext({ region_id: region.id, currency_code: region.currency_code }) },
+    },
   };
 }
 
-/** The shop's own pictures by path: the page then also works through a port-forward or a second domain. */
-function withoutOrigin(url: string, publicUrl: string): string {
-  return publicUrl && url.startsWith(`${publicUrl}/`) ? url.slice(publicUrl.length) : url;
+/** Medusa filters by what is in the product's own tables: the channel's products are looked up first, as its API does. */
+async function onSale(scope: MedusaContainer, { channel }: Shop): Promise<{ id?: string[] }> {
+  if (!channel) {
+    return {};
+  }
+  const { rows } = await read<{ product_id: string }>(scope, {
+    entity: "product_sales_channel",
+    fields: ["product_id"],
+    filters: { sales_channel_id: channel },
+  });
+  return { id: rows.map((row) => row.product_id) };
 }
 
-function money(amount: number, currency: string): string {
-  return new Intl.NumberFormat("en", { style: "currency", currency: currency.toUpperCase() }).format(amount);
+async function toProducts(scope: MedusaContainer, shop: Shop, rows: ProductRow[]): Promise<Product[]> {
+  const stock = await loadStock(scope, shop, rows.flatMap((row) => row.variants ?? []));
+  return rows.map((row) => ({
+    title: row.title,
+    subtitle: row.subtitle ?? "",
+    handle: row.handle,
+    description: row.description ?? "",
+    thumbnail: picturePath(row.thumbnail ?? row.images?.[0]?.url),
+    pictures: toPictures(row),
+    choice: (row.options ?? []).map((option) => option.title).join(" and "),
+    variants: toVariants(shop, row.variants ?? [], stock),
+  }));
+}
+
+function toPictures({ images, thumbnail }: ProductRow): string[] {
+  const urls = [...(images ?? [])].sort((a, b) => a.rank - b.rank).map((image) => image.url);
+  return [...new Set(thumbnail ? [thumbnail, ...urls] : urls)].map((url) => picturePath(url) ?? "").filter(Boolean);
+}
+
+function toVariants({ region }: Shop, rows: VariantRow[], stock: Map<string, number>): Variant[] {
+  return [...rows]
+    .sort((a, b) => (a.variant_rank ?? 0) - (b.variant_rank ?? 0))
+    .flatMap((row) => {
+      const amount = row.calculated_price?.calculated_amount;
+      if (!region || amount === null || amount === undefined) {
+        return [];
+      }
+      const before = toNumber(row.calculated_price?.original_amount);
+      const price = { amount: toNumber(amount), before: before > toNumber(amount) ? before : null, currency: region.currency_code };
+      return [{ id: row.id, title: row.title ?? "", price, available: stock.get(row.id) ?? null }];
+    });
+}
+
+/** How many of each variant can be sold; those that are not counted, or may be sold out of stock, are not in it. */
+export async function loadStock(scope: MedusaContainer, { channel }: Shop, variants: Counted[]): Promise<Map<string, number>> {
+  const counted = variants.filter((variant) => variant.manage_inventory && !variant.allow_backorder).map(({ id }) => id);
+  if (counted.length === 0 || !channel) {
+    return new Map();
+  }
+  const query = scope.resolve(ContainerRegistrationKeys.QUERY);
+  const found = await getVariantAvailability(query, { variant_ids: counted, sales_channel_id: channel });
+  return new Map(counted.map((id) => [id, Math.max(0, found[id]?.availability ?? 0)]));
 }

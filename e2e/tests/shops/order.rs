@@ -8,12 +8,7 @@ use e2e::{
 };
 use serde_json::Value;
 
-/// A 1×1 PNG.
-const PICTURE: &[u8] = &[
-    0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 0x0d, 0x49, 0x48, 0x44, 0x52, 0, 0, 0, 1, 0, 0, 0, 1, 8,
-    6, 0, 0, 0, 0x1f, 0x15, 0xc4, 0x89, 0, 0, 0, 0x0d, 0x49, 0x44, 0x41, 0x54, 0x78, 0x9c, 0x63, 0xf8, 0xcf, 0xc0,
-    0xf0, 0x1f, 0, 5, 0, 1, 0xff, 0x56, 0xc7, 0x2f, 0x0d, 0, 0, 0, 0, 0x49, 0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82,
-];
+use crate::common::{PICTURE, follow_until_ready, pods_come_back};
 
 #[tokio::test]
 #[ignore = "needs a cluster: cargo xtask test --only shop"]
@@ -93,43 +88,6 @@ async fn an_order_is_placed_in_a_store_that_was_asked_for_and_survives_its_pods(
     assert!(server.terminate().await.success());
 }
 
-/// Follows the events from the beginning; returns the gates in the order in which they were met.
-async fn follow_until_ready(api: &Api, id: &str) -> Vec<String> {
-    let mut stream = api.follow(0).await;
-    let mut gates = Vec::new();
-    let mut last_position = 0;
-    while let Some(event) = stream.next().await {
-        let position = event["position"].as_u64().expect("a position");
-        assert!(position > last_position, "positions only grow");
-        last_position = position;
-        if event["store_id"] != id {
-            continue;
-        }
-        match event["kind"].as_str() {
-            Some("gate_met") => {
-                let message = text(&event["message"]);
-                gates.push(message.trim_start_matches("gate met: ").to_owned());
-            }
-            Some("ready") => return gates,
-            Some("failed") => panic!("the store failed: {event:#}"),
-            _ => {}
-        }
-    }
-    panic!("the stream ended before the store was ready; gates met: {gates:?}");
-}
-
-async fn pods_come_back(api: &Api, kubectl: &Kubectl, store: &Value) {
-    let (id, namespace) = (text(&store["id"]), text(&store["namespace"]));
-    for component in ["database", "server"] {
-        let selector = format!("app.kubernetes.io/component={component}");
-        kubectl.run(&["delete", "pod", "-n", &namespace, "-l", &selector, "--wait=false"]);
-        let degraded = api.until_condition(&id, "degraded").await;
-        assert_eq!(degraded["status"], "READY");
-        assert!(degraded["degraded"]["reason"].is_string(), "{degraded:#}");
-        api.until_condition(&id, "healthy").await;
-    }
-}
-
 type Secrets = Vec<(String, String)>;
 
 fn both_secrets(kubectl: &Kubectl, first: &Value, second: &Value) -> [Secrets; 2] {
@@ -180,7 +138,7 @@ async fn nothing_leaks(lab: &Lab, api: &Api, kubectl: &Kubectl, stores: &[&Value
         for what in ["values", "manifest", "notes", "hooks"] {
             let output = std::process::Command::new(&lab.helm)
                 .args(["get", what, &namespace, "-n", &namespace, "--kubeconfig"])
-                .arg(&lab.kubeconfig)
+                .arg(&lab.admin_kubeconfig)
                 .output()
                 .expect("helm runs");
             assert!(output.status.success(), "helm get {what}: {}", String::from_utf8_lossy(&output.stderr));

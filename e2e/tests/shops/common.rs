@@ -1,0 +1,60 @@
+//! What the tests of shops share.
+
+use e2e::{Api, Kubectl, text};
+use serde_json::Value;
+
+/// A 1×1 PNG.
+pub(crate) const PICTURE: &[u8] = &[
+    0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 0x0d, 0x49, 0x48, 0x44, 0x52, 0, 0, 0, 1, 0, 0, 0, 1, 8,
+    6, 0, 0, 0, 0x1f, 0x15, 0xc4, 0x89, 0, 0, 0, 0x0d, 0x49, 0x44, 0x41, 0x54, 0x78, 0x9c, 0x63, 0xf8, 0xcf, 0xc0,
+    0xf0, 0x1f, 0, 5, 0, 1, 0xff, 0x56, 0xc7, 0x2f, 0x0d, 0, 0, 0, 0, 0x49, 0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82,
+];
+
+/// Follows the events from the beginning; returns the gates in the order in which they were met.
+pub(crate) async fn follow_until_ready(api: &Api, id: &str) -> Vec<String> {
+    let mut stream = api.follow(0).await;
+    let mut gates = Vec::new();
+    let mut last_position = 0;
+    while let Some(event) = stream.next().await {
+        let position = event["position"].as_u64().expect("a position");
+        assert!(position > last_position, "positions only grow");
+        last_position = position;
+        if event["store_id"] != id {
+            continue;
+        }
+        match event["kind"].as_str() {
+            Some("gate_met") => {
+                let message = text(&event["message"]);
+                gates.push(message.trim_start_matches("gate met: ").to_owned());
+            }
+            Some("ready") => return gates,
+            Some("failed") => panic!("the store failed: {event:#}"),
+            _ => {}
+        }
+    }
+    panic!("the stream ended before the store was ready; gates met: {gates:?}");
+}
+
+/// Deletes a READY store's pods one component after the other; each time the store is degraded, then healthy again.
+pub(crate) async fn pods_come_back(api: &Api, kubectl: &Kubectl, store: &Value) {
+    let (id, namespace) = (text(&store["id"]), text(&store["namespace"]));
+    for component in ["database", "server"] {
+        let selector = format!("app.kubernetes.io/component={component}");
+        kubectl.run(&["delete", "pod", "-n", &namespace, "-l", &selector, "--wait=false"]);
+        let degraded = api.until_condition(&id, "degraded").await;
+        assert_eq!(degraded["status"], "READY");
+        assert!(degraded["degraded"]["reason"].is_string(), "{degraded:#}");
+        api.until_condition(&id, "healthy").await;
+    }
+}
+
+/// Deletes a store and waits until nothing of it is left anywhere. Returns the tombstone.
+pub(crate) async fn is_gone(api: &Api, kubectl: &Kubectl, store: &Value) -> Value {
+    let id = text(&store["id"]);
+    assert_eq!(api.delete(&id).await["status"], "DELETING");
+    let gone = api.until_status(&id, "DELETED").await;
+    kubectl.until_nothing_is_left(&text(&store["namespace"])).await;
+    assert!(gone["teardown"]["namespace_uid"].is_string(), "{gone:#}");
+    assert_eq!(gone["teardown"]["volumes"].as_array().map(Vec::len), Some(2), "{gone:#}");
+    gone
+}
