@@ -1,5 +1,6 @@
 //! What the end-to-end tests share: the laboratory (cluster, programs), the server as a process, the API, the cluster
-//! seen from outside, customers and shopkeepers, a browser, and the search for leaked secrets.
+//! seen from outside, charts in which one thing is wrong, customers and shopkeepers, a browser, and the search for leaked
+//! secrets.
 //!
 //! The tests are ignored unless a part of `cargo xtask test` runs them: they need a cluster, and are
 //! told where everything is by variables named `STORE_TEST_…`.

@@ -167,7 +167,8 @@ impl Case {
         self.detected_when_due(code, shown, repeated.max(shown + grace(code)), told);
     }
 
-    /// Something was told at `told` that was first shown at `shown` and was due at `due`: not before, not much later.
+    /// Something was told at `told` that was first shown at `shown` and was due at `due`: it may not be much later. That
+    /// nothing is told too soon, the controls show.
     pub(crate) fn detected_when_due(&mut self, what: &str, shown: Timestamp, due: Timestamp, told: Timestamp) {
         let took = told.duration_since(shown).as_secs_f64();
         let allowed = (due + PROMPT).duration_since(shown).as_secs_f64();

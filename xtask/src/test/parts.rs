@@ -128,7 +128,7 @@ pub(crate) const ALL: &[Part] = &[
         about: "faults injected into stores on the cluster: the right failure, the right culprit, in time",
         needs: &["cluster"],
         installs: CLUSTER,
-        minutes: 20,
+        minutes: 40,
         run: diagnosis::run,
     },
     Part {
