@@ -24,16 +24,7 @@
 //! ```
 //!
 //! # Rights
-//! What the control plane does with its own credentials, all of it (Helm uses the same ones, and needs besides what the
-//! chart's objects need):
-//!
-//! | verbs | on | for |
-//! |---|---|---|
-//! | get, list, watch, create, delete | `namespaces` | a namespace for each store; identity of the cluster |
-//! | get, list, create | `secrets` | the credentials Secret (metadata only is read), Helm's release record |
-//! | list, watch | `pods`, `persistentvolumeclaims`, `deployments`, `statefulsets`, `jobs`, `ingresses` | observing |
-//! | get, list | `persistentvolumes` | what becomes of a store's data |
-//! | list | `events` | why an object stays without pods or volume |
+//! `charts/platform/role.yaml` lists everything that the control plane and its Helm need; [`doctor`] asks for each of it.
 //!
 //! The watches cost one list and one watch for each kind, however many stores there are; a cached look costs nothing.
 //! Only an object that stays without pods or volume is asked for its events, less and less often while it does; a claim
