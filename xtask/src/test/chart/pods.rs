@@ -12,7 +12,7 @@ pub(crate) struct Pod<'a> {
     /// The controller's kind and name.
     pub(crate) of: String,
     template: &'a Value,
-    /// Of a StatefulSet: templates of the claims that it makes for each pod.
+    /// Of a `StatefulSet`: templates of the claims that it makes for each pod.
     claims: &'a Value,
 }
 
