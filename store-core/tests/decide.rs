@@ -127,6 +127,12 @@ fn the_next_look_comes_when_a_grace_ends() {
 }
 
 #[test]
+fn the_next_look_comes_when_the_budget_ends() {
+    let store = store().with(|p| (p.spent_ms, p.seen_at) = (597_000, Some(ago(1))));
+    assert_eq!(next(&store, &nothing().deployed()), Action::Wait(Duration::from_secs(2)));
+}
+
+#[test]
 fn a_probe_has_its_whole_grace_from_when_the_gates_before_it_were_met() {
     let seen = nothing().deployed().workloads(true, false).setup(SetupSeen::Initialised);
     let seen = seen.suspicion(FailureCode::ProbeFailing, Gate::Application, 3_600, 1);

@@ -16,6 +16,9 @@ use crate::ports::{
     SetupSeen,
 };
 
+/// Time is debited by a look: one more is needed after the last of it is spent.
+const SHORTEST_WAIT: Duration = Duration::from_millis(100);
+
 /// The one next step.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
@@ -129,11 +132,20 @@ fn provisioning(store: &Store, p: &Provisioning, seen: &Observation, limits: &Li
         return Action::Record(Change::Fail(timed_out(store, seen, met, limits)));
     }
     match namespace(store, seen, limits) {
+        // A verdict that is due comes when it is due, not up to a poll later.
         Action::Wait(how_long) => {
-            Action::Wait(judge.next_verdict(seen).map_or(how_long, |verdict| verdict.min(how_long)))
+            let until_verdict = judge.next_verdict(seen).unwrap_or(Duration::MAX);
+            Action::Wait(how_long.min(until_verdict).min(unspent(p, limits)))
         }
         action => action,
     }
+}
+
+/// What is left of the budget, less the time that was not debited yet.
+fn unspent(p: &Provisioning, limits: &Limits<'_>) -> Duration {
+    let since =
+        p.seen_at.map(|seen_at| Duration::try_from(limits.shared_now.duration_since(seen_at)).unwrap_or_default());
+    limits.timeout.saturating_sub(p.spent()).saturating_sub(since.unwrap_or_default()).max(SHORTEST_WAIT)
 }
 
 /// Whether some part that a decision needs has not been looked at yet.

@@ -48,6 +48,21 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// The resource's name in the API.
+    pub(crate) fn plural(self) -> &'static str {
+        match self {
+            Self::Namespace => "namespaces",
+            Self::StatefulSet => "statefulsets",
+            Self::Deployment => "deployments",
+            Self::Job => "jobs",
+            Self::Pod => "pods",
+            Self::Claim => "persistentvolumeclaims",
+            Self::Ingress => "ingresses",
+        }
+    }
+}
+
 /// What is kept of one object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Fact {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use store_core::lifecycle::{Failure, FailureCode, Published, Store, VolumeFate};
+use store_core::lifecycle::{Blocker, Failure, FailureCode, ObjectRef, Published, Store, VolumeFate};
 use store_core::ports::{
     CredentialsSeen, NamespaceSeen, Observation, ReleaseSeen, SetupSeen, Suspicion, VolumeSeen, WorkloadSeen,
 };
@@ -337,11 +337,21 @@ impl Record {
             _ => None,
         });
         match fact {
-            Some(NamespaceFact { uid, terminating: true, blocker }) => NamespaceSeen::Terminating { uid, blocker },
+            Some(NamespaceFact { uid, terminating: true, blocker }) => {
+                NamespaceSeen::Terminating { uid, blocker: blocker.map(|blocker| self.with_object(blocker)) }
+            }
             Some(NamespaceFact { uid, .. }) => NamespaceSeen::Active { uid },
             None if self.foreign_namespace => NamespaceSeen::Foreign,
             None => NamespaceSeen::Absent,
         }
+    }
+
+    /// Kubernetes tells of which kinds something is left in a namespace; what we know of such a kind is what it means.
+    fn with_object(&self, blocker: Blocker) -> Blocker {
+        let is_meant = |kind: Kind| kind != Kind::Namespace && blocker.message.contains(&format!("{}.", kind.plural()));
+        let left = self.facts.keys().find(|(kind, _)| is_meant(*kind));
+        let object = left.map(|(kind, name)| ObjectRef::new(kind.as_str(), name));
+        Blocker { object: blocker.object.clone().or(object), ..blocker }
     }
 
     fn workloads(&self) -> Vec<WorkloadSeen> {
@@ -366,7 +376,8 @@ impl Record {
     fn setup_job(&self, of_attempt: &str) -> String {
         let of_revision = format!("{of_attempt}-r");
         let jobs = self.facts.keys().filter(|(kind, _)| *kind == Kind::Job).map(|(_, name)| name);
-        let found = jobs.filter(|name| *name == of_attempt || name.starts_with(&of_revision)).next_back();
+        let mut found = jobs.filter(|name| *name == of_attempt || name.starts_with(&of_revision));
+        let found = found.next_back();
         found.map_or_else(|| of_attempt.to_owned(), Clone::clone)
     }
 

@@ -114,6 +114,38 @@ fn what_keeps_a_url_from_answering_is_named() {
 }
 
 #[test]
+fn what_is_left_of_a_kind_that_holds_up_a_teardown_is_named() {
+    let mut told = Told::default();
+    let message = "deployments.apps has 1 resource instances".to_owned();
+    let blocker = Some(Blocker { message, object: None, hint: String::new() });
+    let namespace = Fact::Namespace(NamespaceFact { uid: "n".into(), terminating: true, blocker });
+    told.apply(Kind::Namespace, "n", namespace, 1, 0);
+    told.apply(Kind::Pod, "server-1", pod(&[]), 2, 0);
+    let object = |told: &Told| match told.seen().namespace {
+        NamespaceSeen::Terminating { blocker: Some(blocker), .. } => blocker.object,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(object(&told), None);
+    told.apply(Kind::Deployment, "server", workload(false), 3, 0);
+    assert_eq!(object(&told), Some(ObjectRef::new("Deployment", "server")));
+}
+
+#[test]
+fn a_setup_job_of_a_later_revision_is_the_attempts() {
+    let mut told = Told::default();
+    let job = || {
+        let uid = "u".to_owned();
+        Fact::Job(JobFact { uid, complete: false, failed: None, failures: 0, mute: false })
+    };
+    let name = store().id.setup_job(1);
+    assert_eq!(told.0.setup_job(&name), name);
+    told.apply(Kind::Job, &format!("{name}-2"), job(), 1, 0);
+    assert_eq!(told.0.setup_job(&name), name, "another attempt's");
+    told.apply(Kind::Job, &format!("{name}-r2"), job(), 2, 0);
+    assert_eq!(told.0.setup_job(&name), format!("{name}-r2"));
+}
+
+#[test]
 fn what_events_tell_is_as_old_as_they_say_but_no_older_than_its_object() {
     let mut told = Told::default();
     let crashing = pod(&[(FailureCode::CrashLoop, 3)]);

@@ -11,6 +11,8 @@ use crate::injected::{PATIENCE_WITH_TEARDOWNS, unreachable_webhook};
 use crate::shown;
 
 const FINALIZER: &str = "store-platform.test/hold";
+/// The object that has it.
+const HELD: &str = "server";
 
 #[tokio::test]
 #[ignore = "needs a cluster: cargo xtask test --only diagnosis"]
@@ -28,8 +30,8 @@ async fn a_finalizer_that_holds_the_namespace_is_named_and_never_forced() {
     let blocker = held_up["blocker"].to_string();
     assert!(blocker.contains(FINALIZER), "it does not name the finalizer: {blocker}");
     case.detected_when_due("blocker", shown, shown + PATIENCE_WITH_TEARDOWNS, told);
-    assert_eq!(uid(&case.kubectl, &store, "configmap/held"), held, "it was forced");
-    assert!(blocker.contains("held"), "it does not name the object: {blocker}");
+    assert_eq!(uid(&case.kubectl, &store, &format!("deployment/{HELD}")), held, "it was forced");
+    assert_eq!(held_up["blocker"]["object"], json!({ "kind": "Deployment", "name": HELD }), "{blocker}");
     release(&case.kubectl, &store.namespace);
     store.deleted(&case.kubectl).await;
     case.ends_right();
@@ -88,20 +90,17 @@ async fn a_name_used_again_while_the_old_namespace_goes_gets_a_namespace_of_its_
 
 /// Puts an object into the store's namespace that does not go. Returns its UID.
 fn hold(case: &mut Case, store: &Store) -> String {
-    let held = json!({
-        "apiVersion": "v1", "kind": "ConfigMap",
-        "metadata": { "name": "held", "namespace": store.namespace, "finalizers": [FINALIZER] },
-    });
     let namespace = store.namespace.clone();
     case.finally(move |kubectl| release(kubectl, &namespace));
-    case.apply(&held);
-    uid(&case.kubectl, store, "configmap/held")
+    let patch = json!({ "metadata": { "finalizers": [FINALIZER] } }).to_string();
+    case.kubectl.run(&["patch", "deployment", HELD, "-n", &store.namespace, "--type=merge", "-p", &patch]);
+    uid(&case.kubectl, store, &format!("deployment/{HELD}"))
 }
 
 /// Lets it go.
 fn release(kubectl: &Kubectl, namespace: &str) {
     let patch = r#"{"metadata": {"finalizers": null}}"#;
-    let _ = kubectl.attempt(&["patch", "configmap", "held", "-n", namespace, "--type=merge", "-p", patch]);
+    let _ = kubectl.attempt(&["patch", "deployment", HELD, "-n", namespace, "--type=merge", "-p", patch]);
 }
 
 fn uid(kubectl: &Kubectl, store: &Store, object: &str) -> String {
