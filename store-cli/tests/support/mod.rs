@@ -51,6 +51,7 @@ pub(crate) fn store(name: &str, status: &str) -> Value {
         "id": id, "name": name, "engine": "medusa", "plan": "small", "status": status,
         "step": (status == "PROVISIONING").then_some("database"), "queue_position": null,
         "condition": is_ready.then_some("healthy"), "degraded": null, "published": "unknown",
+        "unpublished": null,
         "failure_reason": null, "failure": null, "parked": null, "attempt": 1,
         "store_url": format!("http://{name}.localhost/"), "admin_url": format!("http://{name}.localhost/app"),
         "details": { "publishable_api_key": "pk_123" }, "namespace": format!("store-{id}"),

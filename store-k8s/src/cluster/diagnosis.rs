@@ -241,7 +241,12 @@ pub(crate) fn unpublished(ingress: &str, class: Option<&str>, class_exists: Opti
         ),
         _ => Failure::new(
             FailureCode::IngressNoAddress,
-            "No ingress controller has given the store's ingress an address",
+            match class {
+                Some(class) => {
+                    format!("No ingress controller of class {class:?} has given the store's ingress an address")
+                }
+                None => "No ingress controller has given the store's ingress an address".to_owned(),
+            },
             "See that the ingress controller runs and that its service has an address",
         ),
     }

@@ -19,6 +19,9 @@ pub(crate) struct Record {
     facts: BTreeMap<(Kind, String), Entry>,
     /// For each kind, the resource version of the last complete read: older news of unknown objects is no news.
     floors: BTreeMap<Kind, u64>,
+    /// Objects that a watch saw deleted since their kind was last listed, with the version of that: a read that was made
+    /// before it and came back after it must not bring them back.
+    deleted: BTreeMap<(Kind, String), u64>,
     /// What events told about objects that do not say themselves what is wrong.
     told: BTreeMap<(Kind, String), Trouble>,
     /// What the pods of each Job (by its UID) reported: a pod that has ended may be removed at any time.
@@ -125,6 +128,7 @@ impl Record {
             return false;
         }
         self.facts.remove(&key);
+        self.deleted.insert(key, version);
         if kind == Kind::Namespace {
             self.forget_reads();
         }
@@ -139,6 +143,7 @@ impl Record {
 
     /// Forgets the objects of a kind that a complete listing did not have; whether there were any.
     pub(crate) fn sweep(&mut self, kind: Kind, round: u64, now: Timestamp) -> bool {
+        self.deleted.retain(|(deleted, _), _| *deleted != kind);
         self.retain(now, |known, _, entry| known != kind || entry.round >= round)
     }
 
@@ -161,6 +166,9 @@ impl Record {
         // What a watch told of since the read was made stays.
         let mut changed =
             self.retain(now, |known, name, entry| known != kind || names.contains(name) || entry.version > version);
+        let is_deleted =
+            |name: &String| self.deleted.get(&(kind, name.clone())).is_some_and(|deleted| version < *deleted);
+        let objects: Vec<_> = objects.into_iter().filter(|(name, ..)| !is_deleted(name)).collect();
         for (name, fact, version) in objects {
             let is_new = !self.facts.contains_key(&(kind, name.clone()));
             if is_new {
@@ -192,7 +200,7 @@ impl Record {
 
     /// Whether nothing is left that a later look would need.
     pub(crate) fn is_empty(&self) -> bool {
-        self.facts.is_empty() && self.volumes.is_empty() && !self.foreign_namespace
+        self.facts.is_empty() && self.deleted.is_empty() && self.volumes.is_empty() && !self.foreign_namespace
     }
 
     /// Objects whose events should be asked for what is wrong.

@@ -43,9 +43,9 @@ impl Wanted {
 
 fn image(path: &str, chart: &Value, values: &Values) -> Option<String> {
     let registry = values.text("image.registry").filter(|registry| !registry.is_empty());
-    let repository = values.text(&format!("{path}.repository"))?;
+    let repository = values.text(&format!("{path}.image.repository"))?;
     let own = || chart["appVersion"].as_str().or_else(|| chart["version"].as_str()).map(str::to_owned);
-    let tag = values.text(&format!("{path}.tag")).filter(|tag| !tag.is_empty()).or_else(own)?;
+    let tag = values.text(&format!("{path}.image.tag")).filter(|tag| !tag.is_empty()).or_else(own)?;
     let prefix = registry.map(|registry| format!("{}/", registry.trim_end_matches('/'))).unwrap_or_default();
     Some(format!("{prefix}{repository}:{tag}"))
 }

@@ -112,7 +112,7 @@ async fn time_that_runs_out_names_the_gate_and_the_prime_suspect_of_a_real_store
     let mut case = case!(Fault);
     let huge = json!({ "resources": { "requests": { "cpu": "1000" } } });
     let chart = SmallChart::new().server(&huge);
-    let api = case.serve(&chart, &[("PROVISIONING_TIMEOUT_SECONDS", "20")]).await;
+    let api = case.serve(&chart, &[("PROVISIONING_TIMEOUT_SECONDS", "60")]).await;
     let store = case.create(&api, "slow").await;
     let failed = store.failed().await;
     failure("timed_out")
@@ -121,7 +121,7 @@ async fn time_that_runs_out_names_the_gate_and_the_prime_suspect_of_a_real_store
         .saying("application")
         .saying("Insufficient cpu")
         .of_failed(&failed);
-    let over = store.told("attempt_started", "").await + std::time::Duration::from_secs(20);
+    let over = store.told("attempt_started", "").await + std::time::Duration::from_secs(60);
     case.detected("timed_out", over, store.told("failed", "").await);
     case.ends_right();
 }

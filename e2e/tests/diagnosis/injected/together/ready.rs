@@ -37,7 +37,7 @@ async fn a_deployment_deleted_by_hand_is_repaired_when_asked_for() {
     let (degraded, _) = store.degraded().await;
     failure("drift").blaming("Deployment", "server").of_degraded(&degraded);
     // What the hint says: an operator rolls back to the revision that is deployed.
-    assert!(degraded["hint"].as_str().is_some_and(|hint| hint.contains("helm rollback")), "{degraded:#}");
+    assert!(degraded["degraded"]["hint"].as_str().is_some_and(|hint| hint.contains("helm rollback")), "{degraded:#}");
     let mut helm = Command::new(&case.lab.helm);
     helm.args(["rollback", &store.namespace, "1", "--namespace", &store.namespace, "--kubeconfig"]);
     let output = helm.arg(&case.lab.kubeconfig).output().expect("helm runs");
