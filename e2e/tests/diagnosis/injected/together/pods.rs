@@ -121,7 +121,7 @@ async fn time_that_runs_out_names_the_gate_and_the_prime_suspect_of_a_real_store
         .saying("application")
         .saying("Insufficient cpu")
         .of_failed(&failed);
-    let over = store.told("attempt_started", "").await + std::time::Duration::from_secs(60);
+    let over = store.told("attempt_started", "").await + std::time::Duration::from_mins(1);
     case.detected("timed_out", over, store.told("failed", "").await);
     case.ends_right();
 }
