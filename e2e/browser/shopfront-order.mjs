@@ -2,20 +2,12 @@
 // Reads one JSON document from standard input ({storeUrl, email, product, quantity, country, screenshots}; only the
 // first is needed) and prints the order as the confirmation shows it, as JSON. `screenshots` is a folder.
 
-import { chromium } from "playwright-core";
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { take } from "./page.mjs";
 
-const wanted = { email: "ada@example.com", quantity: 2, country: "de", ...JSON.parse(readFileSync(0, "utf8")) };
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--no-first-run",
-    "--disable-component-update", "--disable-sync"],
-});
-try {
-  // The shop promises to work without scripts: this customer has none.
-  const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, javaScriptEnabled: false });
-  page.setDefaultTimeout(60_000);
+// The shop promises to work without scripts: this customer has none.
+await take(async (page, given) => {
+  const wanted = { email: "ada@example.com", quantity: 2, country: "de", ...given };
   const picture = async (name) => {
     if (wanted.screenshots) await page.screenshot({ path: join(wanted.screenshots, `${name}.png`), fullPage: true });
   };
@@ -54,12 +46,10 @@ try {
   await page.waitForURL("**/orders/order_*");
   await picture("confirmation");
   const number = (selector) => page.locator(selector).getAttribute("value").then(Number);
-  console.log(JSON.stringify({
+  return {
     display_id: await number("#order-number"),
     id: new URL(page.url()).pathname.split("/").at(-1),
     email: (await page.locator("#order-email").innerText()).trim(),
     total: await number("#total"),
-  }));
-} finally {
-  await browser.close();
-}
+  };
+}, { javaScriptEnabled: false });

@@ -7,33 +7,15 @@
 //
 // Cart and checkout may be blocks or the older shortcodes, by the shop's version and theme: both are understood.
 
-import { chromium } from "playwright-core";
-import { readFileSync } from "node:fs";
+import { take } from "./page.mjs";
 
-const wanted = JSON.parse(readFileSync(0, "utf8"));
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--no-first-run",
-    "--disable-component-update", "--disable-sync"],
-});
-try {
-  const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
-  page.setDefaultTimeout(60_000);
-  const seen = wanted.walk === "order" ? await order(page) : await admin(page);
+await take(async (page, wanted) => {
+  const seen = wanted.walk === "order" ? await order(page, wanted) : await admin(page, wanted);
   if (wanted.screenshot) await page.screenshot({ path: wanted.screenshot, fullPage: true });
-  console.log(JSON.stringify(seen));
-} catch (error) {
-  const pages = browser.contexts().flatMap((context) => context.pages());
-  for (const page of pages) {
-    console.error(`at ${page.url()}: ${(await page.locator("body").innerText().catch(() => "")).slice(0, 1500)}`);
-    if (wanted.screenshot) await page.screenshot({ path: wanted.screenshot, fullPage: true }).catch(() => {});
-  }
-  throw error;
-} finally {
-  await browser.close();
-}
+  return seen;
+});
 
-async function order(page) {
+async function order(page, wanted) {
   await page.goto(wanted.storeUrl);
   const add = page.getByRole("button", { name: /add to cart/i }).or(page.getByRole("link", { name: /add to cart/i })).first();
   await add.waitFor();
@@ -75,7 +57,7 @@ async function payOnDelivery(page) {
   if (!(await method.isChecked())) throw new Error("cash on delivery is not chosen");
 }
 
-async function admin(page) {
+async function admin(page, wanted) {
   await page.goto(wanted.adminUrl);
   await page.fill("#user_login", wanted.username);
   await page.fill("#user_pass", wanted.password);

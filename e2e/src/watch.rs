@@ -3,7 +3,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -11,6 +11,12 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::{Lab, until};
+
+/// A watch that begins with what is there and ends that part with a bookmark
+/// (<https://kubernetes.io/docs/reference/using-api/api-concepts/#streaming-lists>).
+const STREAMING_LIST: &str =
+    "watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true";
+const LISTED_IN: Duration = Duration::from_secs(60);
 
 type Seen = Arc<Mutex<Vec<(Timestamp, Value)>>>;
 
@@ -23,13 +29,13 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Begins to watch. What is there already counts as seen now.
+    /// Begins to watch, and returns when the API server has told what is there already: from then on nothing is missed.
     pub fn start(lab: &Lab, path: &str) -> Self {
         let separator = if path.contains('?') { '&' } else { '?' };
         let mut watcher = Command::new(&lab.kubectl)
             .arg("--kubeconfig")
             .arg(&lab.admin_kubeconfig)
-            .args(["get", "--raw", &format!("{path}{separator}watch=true")])
+            .args(["get", "--raw", &format!("{path}{separator}{STREAMING_LIST}")])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -37,14 +43,20 @@ impl Watch {
         let output = BufReader::new(watcher.stdout.take().expect("its output"));
         let seen = Seen::default();
         let stamped = Arc::clone(&seen);
+        let (listed, is_listed) = mpsc::channel();
         let reader = std::thread::spawn(move || {
             for line in output.lines().map_while(Result::ok) {
                 let at = now();
-                if let Ok(event) = serde_json::from_str(&line) {
+                if let Ok(event) = serde_json::from_str::<Value>(&line) {
+                    if event["type"] == "BOOKMARK" {
+                        let _ = listed.send(());
+                        continue;
+                    }
                     stamped.lock().unwrap_or_else(PoisonError::into_inner).push((at, event));
                 }
             }
         });
+        is_listed.recv_timeout(LISTED_IN).unwrap_or_else(|error| panic!("a watch of {path} lists nothing: {error}"));
         Self { watcher, reader: Some(reader), path: path.to_owned(), seen }
     }
 

@@ -214,6 +214,11 @@ impl Deployer for Adapters {
         let is_late = self.strikes(Fault::LateCreate, |weather| &mut weather.late_creates);
         let (world, id) = (Arc::clone(&self.world), store.id.clone());
         if is_late {
+            let mut state = world.state();
+            if state.dice.percent(50) {
+                state.weather.last_words.insert(id.clone());
+            }
+            drop(state);
             tokio::spawn(async move {
                 // Late enough to meet a store that was deleted meanwhile, and its tombstone before the second look.
                 for _ in 0..60 {

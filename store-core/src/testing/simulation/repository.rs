@@ -233,6 +233,10 @@ impl StoreRepository for Database {
     }
 
     async fn release(&self, claim: &Claim, generation: u64, wake_up: WakeUp) -> Result<(), RepositoryError> {
+        let is_tombstone = self.world.memory.peek(&claim.store).is_some_and(|store| store.awaits_second_look());
+        if is_tombstone && self.world.has_last_words(&claim.store) {
+            faults::burn(&self.world, self.process.number, Fault::KillAtCall);
+        }
         self.note_down(self.world.memory.release(claim, generation, wake_up)).await
     }
 

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::cluster::{Cluster, Look};
 use super::dice::Dice;
@@ -64,6 +64,8 @@ pub(super) struct Weather {
     pub(super) api_errors_after: u32,
     /// So many next creations of a namespace are told to have failed and happen later.
     pub(super) late_creates: u32,
+    /// Whoever writes the tombstone of one of these stores dies before it says when to look again.
+    pub(super) last_words: BTreeSet<StoreId>,
     /// So many next writes of the database fail although they are committed.
     pub(super) commits_unknown: u32,
     /// So many next Helms cannot write their last record and end well all the same.
@@ -165,6 +167,12 @@ impl World {
             super::faults::burn(self, process.number, fault);
         }
         process.gate().await;
+    }
+
+    /// Whether a process that has just written this store's tombstone is to die at once.
+    pub(super) fn has_last_words(&self, store: &StoreId) -> bool {
+        let mut state = self.state();
+        !state.is_healing && state.weather.last_words.remove(store)
     }
 
     /// The cluster changed: the watches tell each process, some sooner than others.
