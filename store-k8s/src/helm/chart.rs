@@ -14,6 +14,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rust_embed::Embed;
 use sha2::{Digest as _, Sha256};
 
+use super::record_size::{SECRET_MAX, too_large};
+
 #[derive(Embed)]
 #[folder = "../charts/store"]
 struct Embedded;
@@ -49,6 +51,16 @@ pub enum ChartError {
     BadPath {
         /// The path.
         path: PathBuf,
+    },
+    /// Helm could not keep a record of it.
+    #[error("HELM_CHART_PATH: {} is too large: Helm keeps a chart's files in the record of the release, where they take \
+        {size} bytes, and the Secret that holds it takes {SECRET_MAX} (1 MiB); list what the chart does not need in its \
+        .helmignore", .directory.display())]
+    TooLarge {
+        /// The chart.
+        directory: PathBuf,
+        /// What its files take at the very least, in bytes.
+        size: u64,
     },
     /// Reading or writing failed.
     #[error("the chart cannot be read or written at {}", .path.display())]
@@ -122,6 +134,19 @@ impl Chart {
         }
         match self.values_files.iter().find(|file| !file.is_file()) {
             Some(file) => Err(ChartError::NoValuesFile { file: file.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes sure that Helm can keep a record of a release of this chart. Blocks.
+    pub(crate) fn check_size(&self) -> Result<(), ChartError> {
+        // The embedded one is known to fit. Of one with a `.helmignore` only Helm knows which files are in its record.
+        if self.embedded.is_some() || self.directory.join(".helmignore").exists() {
+            return Ok(());
+        }
+        let files = files_below(&self.directory).map_err(|source| self.io(source))?;
+        match too_large(files.values().map(Vec::as_slice)) {
+            Some(size) => Err(ChartError::TooLarge { directory: self.directory.clone(), size }),
             None => Ok(()),
         }
     }
@@ -231,6 +256,20 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
+
+    #[test]
+    fn a_chart_that_no_record_can_hold_is_refused_with_its_size() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("Chart.yaml"), "name: large").unwrap();
+        let blocks = (0_u64..).flat_map(|block| Sha256::digest(block.to_be_bytes()));
+        fs::write(directory.path().join("noise"), blocks.take(900_000).collect::<Vec<u8>>()).unwrap();
+        let state = tempfile::tempdir().unwrap();
+        let chart = Chart::open(&ChartSource::Directory(directory.path().to_owned()), state.path(), &[]).unwrap();
+        let refused = chart.check_size().unwrap_err().to_string();
+        assert!(refused.contains("1 MiB") && refused.contains("HELM_CHART_PATH"), "{refused}");
+        fs::write(directory.path().join(".helmignore"), "noise").unwrap();
+        chart.check_size().unwrap();
+    }
 
     #[test]
     fn the_embedded_chart_is_written_privately_and_restored_when_changed() {

@@ -115,7 +115,7 @@ impl HelmDeployer {
         let doing = format!("{} {release}", words(operation));
         if needs_chart(operation) {
             let chart = self.chart.clone();
-            let checked = blocking(move || chart.check()).await;
+            let checked = blocking(move || chart.check().and_then(|()| chart.check_size())).await;
             checked.map_err(|cause| PortError::permanent(cause.to_string()).because(cause))?;
         }
         let connection = self.cluster.helm_arguments();
