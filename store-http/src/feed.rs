@@ -14,7 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 /// How many readers there may be at once.
-pub(crate) const READERS_MAX: usize = 256;
+pub(crate) const READERS_MAX: usize = 512;
 /// Other processes' writes are seen at least this often.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How many events are kept ready.

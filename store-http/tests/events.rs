@@ -212,7 +212,7 @@ async fn a_reader_that_was_away_for_long_reads_from_the_database() {
 async fn there_are_only_so_many_readers() {
     let api = Api::new();
     let mut readers = Vec::new();
-    for _ in 0..256 {
+    for _ in 0..512 {
         readers.push(Reader::open(&api, "/events", None).await);
     }
     let answer = api.get("/events?position=0").await;

@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 
-use crate::{bench, chaos, cluster, down, images, simulate, test, up};
+use crate::{bench, chaos, cluster, dashboard, down, images, simulate, test, up};
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "Developer commands of the store platform")]
@@ -22,6 +22,8 @@ enum Command {
     Down(down::DownArgs),
     /// Everything that proves this project, installing what it needs
     Test(test::TestArgs),
+    /// The dashboard at port 3000 with hot reload, against a server that runs
+    Dev(dashboard::DevArgs),
     /// Measure what the control plane costs
     Bench(bench::BenchArgs),
     /// Kill the server and Helm at random moments, round after round, and see that nothing is lost or left
@@ -88,6 +90,7 @@ pub(crate) fn run() -> Result<ExitCode> {
         Command::Up(args) => up::run(&args),
         Command::Down(args) => down::run(&args),
         Command::Test(args) => return test::run(&args),
+        Command::Dev(args) => dashboard::dev(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Chaos(args) => chaos::run(&args),
         Command::Simulate(args) => simulate::run(&args),

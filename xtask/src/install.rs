@@ -34,6 +34,8 @@ pub(crate) enum Group {
     Zip,
     /// The browser, and what runs its scripts.
     Browser,
+    /// What builds the dashboard.
+    Dashboard,
     /// PostgreSQL's server, and what makes certificates for it.
     Database,
     /// Looking into a server's SQLite file from outside.
@@ -95,6 +97,7 @@ impl Group {
             Self::Images => IMAGES,
             Self::Zip => ZIP,
             Self::Browser => BROWSER,
+            Self::Dashboard => &[],
             Self::Database => DATABASE,
             Self::Sqlite => SQLITE,
         }
@@ -104,7 +107,7 @@ impl Group {
         match self {
             // The programs of both kinds of cluster are built from source.
             Self::Cluster | Self::SimulatedNodes => GO,
-            Self::Browser => NODE,
+            Self::Browser | Self::Dashboard => NODE,
             Self::Images | Self::Zip | Self::Database | Self::Sqlite => &[],
         }
     }

@@ -5,6 +5,7 @@ mod cargo;
 mod chaos;
 mod cli;
 mod cluster;
+mod dashboard;
 mod digest;
 mod down;
 mod exec;

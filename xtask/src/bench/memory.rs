@@ -12,7 +12,13 @@ const POLL: Duration = Duration::from_millis(100);
 /// Resident memory in MiB.
 pub(super) fn resident(process: Process) -> Result<f64> {
     let status = fs::read_to_string(format!("/proc/{}/status", process.pid)).context("the server is gone")?;
-    resident_in(&status).context("/proc has no VmRSS")
+    in_status(&status, "VmRSS:").context("/proc has no VmRSS")
+}
+
+/// The most that was ever resident, in MiB.
+pub(super) fn peak(process: Process) -> Result<f64> {
+    let status = fs::read_to_string(format!("/proc/{}/status", process.pid)).context("the server is gone")?;
+    in_status(&status, "VmHWM:").context("/proc has no VmHWM")
 }
 
 /// The most that was resident at any look while `count` stores were brought up at once.
@@ -36,8 +42,8 @@ pub(super) fn while_creating(server: Server, count: usize) -> Result<f64> {
     })
 }
 
-fn resident_in(status: &str) -> Option<f64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+fn in_status(status: &str, name: &str) -> Option<f64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     let kib: f64 = line.split_whitespace().next()?.parse().ok()?;
     Some(kib / 1024.0)
 }
@@ -48,7 +54,7 @@ mod tests {
 
     #[test]
     fn resident_memory_is_read_in_mebibytes() {
-        assert_eq!(resident_in("VmPeak:\t9 kB\nVmRSS:\t   51200 kB\n"), Some(50.0));
-        assert_eq!(resident_in("Name: kthread\n"), None);
+        assert_eq!(in_status("VmPeak:\t9 kB\nVmRSS:\t   51200 kB\n", "VmRSS:"), Some(50.0));
+        assert_eq!(in_status("Name: kthread\n", "VmRSS:"), None);
     }
 }

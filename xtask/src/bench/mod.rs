@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: what the control plane costs, measured from outside it on the local cluster.
 
+mod api;
 mod audit;
 mod lab;
 mod memory;
@@ -52,6 +53,12 @@ enum What {
         #[arg(long)]
         record: bool,
     },
+    /// How much the HTTP server answers, with 10,000 stores, writes and open event streams
+    Api {
+        /// Write the figures into benches/RESULTS.md
+        #[arg(long)]
+        record: bool,
+    },
 }
 
 /// Runs the command.
@@ -59,6 +66,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<()> {
     let (runs, dry_run) = match &args.what {
         What::Overhead { runs, dry_run } => (runs, dry_run),
         What::Ready { runs, record } => return ready::run(*runs, *record),
+        What::Api { record } => return api::run(*record),
     };
     let results = measure(*runs)?;
     if !dry_run {

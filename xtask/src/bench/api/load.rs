@@ -1,0 +1,226 @@
+//! Load on this machine's loopback: keep-alive connections that read every answer to its end, as fast as they can or at
+//! a rate, and event streams that stay open.
+
+use std::{
+    io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _},
+    net::{Ipv4Addr, TcpStream},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+
+/// No answer takes longer.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// A stream only waits; it needs no more.
+const STREAM_STACK: usize = 64 * 1024;
+
+/// Makes the next request to send: all of it, head and body.
+pub(super) type NextRequest<'a> = &'a (dyn Fn() -> Vec<u8> + Sync);
+
+/// A request without a body.
+pub(super) fn get(path: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\n\r\n").into_bytes()
+}
+
+/// A request with a JSON body.
+pub(super) fn post(path: &str, body: &str) -> Vec<u8> {
+    let length = body.len();
+    let head = "Host: localhost\r\nContent-Type: application/json";
+    format!("POST {path} HTTP/1.1\r\n{head}\r\nContent-Length: {length}\r\n\r\n{body}").into_bytes()
+}
+
+/// What was answered.
+#[derive(Debug, Default)]
+pub(super) struct Answers {
+    /// How long each answer took, in milliseconds.
+    pub(super) latencies_ms: Vec<f64>,
+    /// Bytes of bodies.
+    pub(super) bytes: u64,
+    pub(super) took: Duration,
+}
+
+impl Answers {
+    /// Answers a second.
+    pub(super) fn rate(&self) -> f64 {
+        self.latencies_ms.len() as f64 / self.took.as_secs_f64()
+    }
+
+    /// The latency that this share of answers, from 0 to 1, did not exceed.
+    pub(super) fn quantile_ms(&self, share: f64) -> f64 {
+        let mut sorted = self.latencies_ms.clone();
+        sorted.sort_by(f64::total_cmp);
+        let index = (share * sorted.len() as f64).ceil() as usize;
+        sorted.get(index.saturating_sub(1)).copied().unwrap_or(f64::NAN)
+    }
+
+    fn add(&mut self, other: Self) {
+        self.latencies_ms.extend(other.latencies_ms);
+        self.bytes += other.bytes;
+        self.took = self.took.max(other.took);
+    }
+}
+
+/// How hard to ask.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Load {
+    pub(super) port: u16,
+    pub(super) connections: u32,
+    pub(super) lasts: Duration,
+    /// Requests a second over all connections; none: as fast as they are answered. A request that had to wait for the
+    /// one before it counts from when it was due, so that a stall is not hidden by the pause that it makes.
+    pub(super) rate: Option<f64>,
+}
+
+/// Asks, and reads every answer. An answer that is none of the 200s ends it.
+pub(super) fn ask(load: Load, next: NextRequest<'_>) -> Result<Answers> {
+    thread::scope(|scope| {
+        let begin = Instant::now();
+        let one = move |number: u32| move || ask_on_one(load, number, begin, next);
+        let all: Vec<_> = (0..load.connections).map(|number| scope.spawn(one(number))).collect();
+        let mut answers = Answers::default();
+        for connection in all {
+            answers.add(connection.join().map_err(|_| anyhow::anyhow!("a connection's thread ended"))??);
+        }
+        Ok(answers)
+    })
+}
+
+fn ask_on_one(load: Load, number: u32, begin: Instant, next: NextRequest<'_>) -> Result<Answers> {
+    let mut connection = Connection::open(load.port)?;
+    let interval = load.rate.map(|rate| Duration::from_secs_f64(f64::from(load.connections) / rate));
+    // Connections take turns.
+    let mut due = begin + interval.map(|interval| interval * number / load.connections).unwrap_or_default();
+    let mut answers = Answers::default();
+    while begin.elapsed() < load.lasts {
+        if interval.is_some() {
+            thread::sleep(due.saturating_duration_since(Instant::now()));
+        } else {
+            due = Instant::now();
+        }
+        answers.bytes += connection.ask(&next())?;
+        answers.latencies_ms.push(due.elapsed().as_secs_f64() * 1_000.0);
+        due += interval.unwrap_or_default();
+    }
+    answers.took = begin.elapsed();
+    Ok(answers)
+}
+
+/// One keep-alive connection.
+struct Connection {
+    stream: BufReader<TcpStream>,
+    body: Vec<u8>,
+}
+
+impl Connection {
+    fn open(port: u16) -> Result<Self> {
+        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).context("the server takes no connection")?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        Ok(Self { stream: BufReader::with_capacity(64 * 1024, stream), body: Vec::new() })
+    }
+
+    /// Sends one request, reads the whole answer and gives the length of its body.
+    fn ask(&mut self, request: &[u8]) -> Result<u64> {
+        self.stream.get_mut().write_all(request)?;
+        let (status, length) = self.head()?;
+        let length = length.with_context(|| format!("an answer ({status}) that does not say its length"))?;
+        self.body.resize(length, 0);
+        self.stream.read_exact(&mut self.body)?;
+        if !(200..300).contains(&status) {
+            let told: String = String::from_utf8_lossy(&self.body).chars().take(300).collect();
+            bail!("answered {status}: {told}");
+        }
+        Ok(length as u64)
+    }
+
+    fn head(&mut self) -> Result<(u16, Option<usize>)> {
+        let (mut status, mut length) = (0, None);
+        let mut line = String::new();
+        loop {
+            line.clear();
+            if self.stream.read_line(&mut line)? == 0 {
+                bail!("the server closed a connection that it had said to keep");
+            }
+            let text = line.trim_end();
+            if text.is_empty() {
+                return Ok((status, length));
+            }
+            if let Some(rest) = text.strip_prefix("HTTP/1.1 ") {
+                status = rest.get(..3).unwrap_or_default().parse().with_context(|| format!("no status: {text}"))?;
+            } else if let Some((name, value)) = text.split_once(':')
+                && name.eq_ignore_ascii_case("content-length")
+            {
+                length = Some(value.trim().parse()?);
+            }
+        }
+    }
+}
+
+/// Holds `count` streams of `path` open while `work` runs. Each has to tell of something in that time.
+pub(super) fn with_streams<T>(port: u16, path: &str, count: u32, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let stop = AtomicBool::new(false);
+    let silent = AtomicU64::new(0);
+    thread::scope(|scope| {
+        let mut opened = Vec::new();
+        for _ in 0..count {
+            let mut connection = Connection::open(port)?;
+            connection.stream.get_mut().write_all(&get(path))?;
+            let (status, _) = connection.head()?;
+            if status != 200 {
+                bail!("a stream was refused with {status}");
+            }
+            opened.push(connection);
+        }
+        let watching = opened.into_iter().map(|connection| {
+            let (stop, silent) = (&stop, &silent);
+            thread::Builder::new().stack_size(STREAM_STACK).spawn_scoped(scope, move || {
+                if !hears_something(connection, stop) {
+                    silent.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+        });
+        let watching = watching.collect::<std::io::Result<Vec<_>>>().context("cannot start that many threads")?;
+        let done = work();
+        stop.store(true, Ordering::Relaxed);
+        for stream in watching {
+            let _ = stream.join();
+        }
+        match silent.load(Ordering::Relaxed) {
+            0 => done,
+            silent => done.and_then(|_| bail!("{silent} of {count} streams were told of no event, or broke off")),
+        }
+    })
+}
+
+/// Reads a stream until `stop`; whether an event came and the stream lasted.
+fn hears_something(mut connection: Connection, stop: &AtomicBool) -> bool {
+    let wake = Duration::from_millis(500);
+    let _ = connection.stream.get_mut().set_read_timeout(Some(wake));
+    let (mut heard, mut buffer) = (0, [0; 4096]);
+    while !stop.load(Ordering::Relaxed) {
+        match connection.stream.read(&mut buffer) {
+            Ok(0) => return false,
+            Ok(read) => heard += buffer[..read].windows(5).filter(|window| window == b"data:").count(),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Err(_) => return false,
+        }
+    }
+    heard > 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_those_of_the_sorted_latencies() {
+        let answers = Answers { latencies_ms: (1..=100).rev().map(f64::from).collect(), ..Answers::default() };
+        assert_eq!(
+            (answers.quantile_ms(0.5), answers.quantile_ms(0.99), answers.quantile_ms(1.0)),
+            (50.0, 99.0, 100.0)
+        );
+        assert!(Answers::default().quantile_ms(0.99).is_nan());
+    }
+}

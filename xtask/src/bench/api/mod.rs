@@ -1,0 +1,207 @@
+//! `cargo xtask bench api`: how much the HTTP server answers, with 10,000 stores in SQLite, a write every second and 500
+//! open event streams. Every answer is whole and read to its end; there is no cluster, since reads need none.
+
+mod load;
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    fmt::Write as _,
+    fs,
+    path::Path,
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    thread,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+use self::load::{Load, ask, get, post, with_streams};
+use super::memory::peak;
+use crate::{
+    cargo::{self, Profile},
+    cluster, exec, paths,
+    progress::say,
+    results_file,
+    server::{self, Launch, Server},
+};
+
+const SECTION: &str = "api";
+const COMMAND: &str = "cargo xtask bench api --record";
+const STORES: u32 = 10_000;
+const STREAMS: u32 = 500;
+const CONNECTIONS: u32 = 16;
+const WARM_UP: Duration = Duration::from_secs(2);
+const LASTS: Duration = Duration::from_secs(8);
+const LIST: &str = "/api/v1/stores?page_size=1000";
+/// Where nobody answers: the cluster is not what is measured.
+const NO_CLUSTER: &str = "http://127.0.0.1:1";
+
+/// What was measured.
+#[derive(Debug)]
+struct Measured {
+    list: f64,
+    list_mib_s: f64,
+    get: f64,
+    create: f64,
+    health: f64,
+    p99_list: f64,
+    p99_get: f64,
+    rss: f64,
+}
+
+/// Measures, writes the section if asked to, and prints the last line.
+pub(super) fn run(record: bool) -> Result<()> {
+    let directory = paths::state()?.join("bench-api");
+    if directory.exists() {
+        server::stop(&directory)?;
+        fs::remove_dir_all(&directory)?;
+    }
+    fs::create_dir_all(&directory)?;
+    let measured = prepare(&directory).and_then(measure);
+    server::stop(&directory)?;
+    fs::remove_dir_all(&directory)?;
+    let measured = measured?;
+    if record {
+        results_file::write(SECTION, COMMAND, &section(&measured)?)?;
+    }
+    println!("{}", line(&measured));
+    Ok(())
+}
+
+/// A server on a database with many stores.
+fn prepare(directory: &Path) -> Result<Server> {
+    let programs = cluster::build_programs()?;
+    for package in ["store-http", "store-benches"] {
+        say(format!("building {package} optimised"));
+        let mut build = cargo::command()?;
+        let status = build.args(["build", "--locked", "--release", "--package", package]).status();
+        if !status.context("cannot run cargo")?.success() {
+            bail!("{package} does not build");
+        }
+    }
+    let release = cargo::server(Profile::Release)?;
+    let mut prefill = std::process::Command::new(release.with_file_name("prefill"));
+    prefill.arg(server::database(directory)).arg(STORES.to_string());
+    exec::logged(&mut prefill, "filling the database", &directory.join("prefill.log"), String::new)?;
+    let kubeconfig = directory.join("kubeconfig");
+    fs::write(&kubeconfig, nowhere())?;
+    let environment: BTreeMap<&'static str, OsString> = BTreeMap::from([
+        ("KUBECONFIG", kubeconfig.into()),
+        ("HELM_BINARY", programs.join("helm").into()),
+        ("PROVISIONING_TIMEOUT_SECONDS", "3600".into()),
+    ]);
+    let launch =
+        Launch { program: release, directory: directory.to_owned(), port: server::port::lasting()?, environment };
+    Ok(server::ensure(&launch)?.0)
+}
+
+fn nowhere() -> String {
+    let config = json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "nowhere",
+        "clusters": [{ "name": "nowhere", "cluster": { "server": NO_CLUSTER } }],
+        "users": [{ "name": "nobody", "user": {} }],
+        "contexts": [{ "name": "nowhere", "context": { "cluster": "nowhere", "user": "nobody" } }],
+    });
+    config.to_string()
+}
+
+fn measure(server: Server) -> Result<Measured> {
+    let ids = ids(server)?;
+    let (turn, writes) = (AtomicU64::new(0), AtomicU64::new(0));
+    let list = || get(LIST);
+    let one = || {
+        let turn = turn.fetch_add(1, Ordering::Relaxed);
+        get(&format!("/api/v1/stores/{}", ids[usize::try_from(turn).unwrap_or_default() % ids.len()]))
+    };
+    let health = || get("/api/v1/health");
+    let create = || new_store(writes.fetch_add(1, Ordering::Relaxed));
+    let load = |rate: Option<f64>, lasts| Load { port: server.port, connections: CONNECTIONS, lasts, rate };
+    let full = |what: &str, next: load::NextRequest<'_>| {
+        say(format!("as many as it answers: {what}"));
+        ask(load(None, WARM_UP), next)?;
+        ask(load(None, LASTS), next)
+    };
+    let half = |what: &str, rate: f64, next: load::NextRequest<'_>| {
+        say(format!("half as many: {what}"));
+        ask(load(Some(rate / 2.0), LASTS), next).map(|answers| answers.quantile_ms(0.99))
+    };
+    with_streams(server.port, "/api/v1/events", STREAMS, || {
+        while_writing(server, &create, || {
+            let lists = full("lists of 1,000 stores", &list)?;
+            let gets = full("single stores", &one)?;
+            let (p99_list, p99_get) = (half("lists", lists.rate(), &list)?, half("single stores", gets.rate(), &one)?);
+            let healths = full("health", &health)?;
+            let creates = full("new stores", &create)?;
+            Ok(Measured {
+                list: lists.rate(),
+                list_mib_s: lists.bytes as f64 / lists.took.as_secs_f64() / 1_048_576.0,
+                get: gets.rate(),
+                create: creates.rate(),
+                health: healths.rate(),
+                p99_list,
+                p99_get,
+                rss: peak(server.process)?,
+            })
+        })
+    })
+}
+
+/// Asks for one new store a second beside the work.
+fn while_writing<T>(server: Server, create: load::NextRequest<'_>, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            let second = Load { port: server.port, connections: 1, lasts: Duration::from_secs(1), rate: Some(1.0) };
+            while !stop.load(Ordering::Relaxed) {
+                ask(second, create)?;
+            }
+            anyhow::Ok(())
+        });
+        let done = work();
+        stop.store(true, Ordering::Relaxed);
+        writer.join().map_err(|_| anyhow::anyhow!("the writer's thread ended"))?.context("the write every second")?;
+        done
+    })
+}
+
+fn new_store(number: u64) -> Vec<u8> {
+    let body = json!({
+        "name": format!("new-{number}"), "engine": "medusa", "admin_username": "admin",
+        "admin_email": "shopkeeper@example.com", "admin_password": format!("A long passphrase {number}"),
+    });
+    post("/api/v1/stores", &body.to_string())
+}
+
+fn ids(server: Server) -> Result<Vec<String>> {
+    let stores = server.api().stores()?;
+    let ids: Option<Vec<String>> = stores.iter().map(|store: &Value| store["id"].as_str().map(str::to_owned)).collect();
+    ids.filter(|ids| !ids.is_empty()).context("the server lists no stores")
+}
+
+fn line(measured: &Measured) -> String {
+    let Measured { list, get, create, health, p99_list, p99_get, rss, .. } = measured;
+    format!(
+        "list1000_rps={list:.0} get_rps={get:.0} create_rps={create:.0} health_rps={health:.0} p99_read_ms={:.1} \
+         sse_streams={STREAMS} rss_mib={rss:.0}",
+        p99_list.max(*p99_get)
+    )
+}
+
+fn section(measured: &Measured) -> Result<String> {
+    let cores = thread::available_parallelism()?.get();
+    let date = exec::capture(std::process::Command::new("date").args(["-u", "+%Y-%m-%d"]))?;
+    let mut text = format!(
+        "## What the HTTP server answers\n\n{STORES} stores in SQLite, one new store a second, {STREAMS} open event \
+         streams, {CONNECTIONS} connections; server and load share {cores} cores ({}). Every answer is whole. A p99 is \
+         that of half of the load in the same row.\n\n| request | a second | p99 in ms |\n|---|---|---|\n",
+        date.trim()
+    );
+    let Measured { list, list_mib_s, get, create, health, p99_list, p99_get, rss } = measured;
+    writeln!(text, "| list of 1,000 stores ({list_mib_s:.0} MiB/s) | {list:.0} | {p99_list:.1} |")?;
+    writeln!(text, "| one store | {get:.0} | {p99_get:.1} |")?;
+    writeln!(text, "| new store | {create:.0} | |\n| health | {health:.0} | |")?;
+    write!(text, "\nThe most that was resident: {rss:.0} MiB.")?;
+    Ok(text)
+}
