@@ -52,6 +52,8 @@
 //! ```
 
 pub mod lifecycle;
+#[cfg(feature = "memory")]
+mod memory;
 pub mod planted;
 pub mod ports;
 pub mod reconcile;
@@ -61,4 +63,6 @@ pub mod store;
 pub mod testing;
 
 pub use lifecycle::Store;
+#[cfg(feature = "memory")]
+pub use memory::MemoryRepository;
 pub use service::StoreService;

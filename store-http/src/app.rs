@@ -1,9 +1,12 @@
 //! What the routes share, and the router that is made of it.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::body::Bytes;
 use serde::{Deserialize, Serialize};
 use store_core::StoreService;
+use store_core::store::PublicUrlTemplate;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
@@ -25,6 +28,31 @@ pub enum Role {
     },
 }
 
+/// What clients are told of the platform beside its stores.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Facts {
+    /// Whether stores are only simulated.
+    pub simulated: bool,
+    /// The domain under which stores are reached.
+    pub base_domain: String,
+    /// What new stores' URLs look like, with `{name}`.
+    pub public_url_template: String,
+}
+
+impl Facts {
+    /// A real platform with stores below this domain, at addresses of this form.
+    pub fn new(base_domain: impl Into<String>, public_url: &PublicUrlTemplate) -> Self {
+        let public_url_template = public_url.as_str().to_owned();
+        Self { simulated: false, base_domain: base_domain.into(), public_url_template }
+    }
+
+    /// The same of a platform that only simulates its stores.
+    pub fn simulated(base_domain: impl Into<String>, public_url: &PublicUrlTemplate) -> Self {
+        Self { simulated: true, ..Self::new(base_domain, public_url) }
+    }
+}
+
 /// What the routes share. Cheap to clone.
 #[derive(Clone)]
 pub struct App {
@@ -32,6 +60,7 @@ pub struct App {
     pub(crate) feed: Feed,
     pub(crate) role: watch::Receiver<Role>,
     pub(crate) document: Bytes,
+    pub(crate) facts: Arc<Facts>,
 }
 
 impl App {
@@ -40,7 +69,14 @@ impl App {
     pub fn new(service: StoreService, role: watch::Receiver<Role>, stop: CancellationToken) -> Self {
         let feed = Feed::start(service.clone(), stop);
         let document = crate::openapi_text().into();
-        Self { service, feed, role, document }
+        Self { service, feed, role, document, facts: Arc::default() }
+    }
+
+    /// Tells clients these facts.
+    #[must_use]
+    pub fn with_facts(mut self, facts: Facts) -> Self {
+        self.facts = Arc::new(facts);
+        self
     }
 
     /// The router: routes, checks and limits. `hosts` says which hosts requests may name.

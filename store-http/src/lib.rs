@@ -15,7 +15,7 @@ mod routes;
 pub mod run;
 pub mod server;
 
-pub use app::{App, Role};
+pub use app::{App, Facts, Role};
 pub use middleware::HostRule;
 pub use problem::Problem;
 pub use routes::openapi;

@@ -18,6 +18,9 @@ pub(crate) struct Health {
     /// Always `healthy`.
     #[schema(example = "healthy")]
     pub status: String,
+    /// Whether cluster and stores are only simulated (`--demo`). Absent otherwise.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub simulated: bool,
 }
 
 /// Whether the server can answer, and whether stores move.
@@ -44,8 +47,8 @@ pub(crate) struct Readiness {
     operation_id = "health",
     responses((status = 200, description = "It is", body = Health), CommonProblems)
 )]
-pub(super) async fn health() -> Json<Health> {
-    Json(Health { status: "healthy".to_owned() })
+pub(super) async fn health(State(app): State<App>) -> Json<Health> {
+    Json(Health { status: "healthy".to_owned(), simulated: app.facts.simulated })
 }
 
 /// Whether the process lives; for liveness probes.
@@ -56,8 +59,8 @@ pub(super) async fn health() -> Json<Health> {
     operation_id = "livez",
     responses((status = 200, description = "It does", body = Health), CommonProblems)
 )]
-pub(super) async fn livez() -> Json<Health> {
-    health().await
+pub(super) async fn livez(app: State<App>) -> Json<Health> {
+    health(app).await
 }
 
 /// Whether requests can be answered; for readiness probes.

@@ -21,12 +21,20 @@ Each setting comes from its flag, its environment variable, or the .env file.";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Request {
     /// Serve.
-    Serve { flags: BTreeMap<&'static str, String>, env_file: EnvFile },
+    Serve { flags: BTreeMap<&'static str, String>, env_file: EnvFile, demo: Option<DemoRequest> },
     /// Print the OpenAPI document.
     OpenApi,
     /// Move an installation to PostgreSQL.
     Migrate { flags: BTreeMap<&'static str, String>, env_file: EnvFile },
 }
+
+/// A simulated platform is asked for, with this many READY stores beside the samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct DemoRequest {
+    pub(super) stores: usize,
+}
+
+const DEMO_STORES_MAX: u64 = 100_000;
 
 pub(super) fn command() -> Command {
     Command::new("store-http")
@@ -52,6 +60,25 @@ pub(super) fn command() -> Command {
                 .help("Read no .env file"),
         )
         .args(SETTINGS.iter().filter_map(argument))
+        .args(demo())
+}
+
+fn demo() -> [Arg; 2] {
+    // No variable stands for these: nobody gets a simulated platform without asking for it on this very line.
+    [
+        Arg::new("demo")
+            .long("demo")
+            .action(ArgAction::SetTrue)
+            .help("Simulate cluster and database, in memory: everything is gone at the end")
+            .help_heading("Demo"),
+        Arg::new("demo-stores")
+            .long("demo-stores")
+            .value_name("NUMBER")
+            .requires("demo")
+            .value_parser(value_parser!(u64).range(0..=DEMO_STORES_MAX))
+            .help("Begin with this many READY stores beside the samples [default: 0]")
+            .help_heading("Demo"),
+    ]
 }
 
 fn migrate() -> Command {
@@ -91,8 +118,15 @@ pub(super) fn read(matches: &ArgMatches) -> Request {
         Some(("migrate", of_migrate)) => {
             Request::Migrate { flags: flags(of_migrate, MOVING_SETTINGS), env_file: env_file(of_migrate) }
         }
-        _ => Request::Serve { flags: flags(matches, SETTINGS), env_file: env_file(matches) },
+        _ => {
+            Request::Serve { flags: flags(matches, SETTINGS), env_file: env_file(matches), demo: demo_request(matches) }
+        }
     }
+}
+
+fn demo_request(matches: &ArgMatches) -> Option<DemoRequest> {
+    let stores = matches.get_one::<u64>("demo-stores").copied().unwrap_or_default();
+    matches.get_flag("demo").then(|| DemoRequest { stores: usize::try_from(stores).unwrap_or(usize::MAX) })
 }
 
 fn flags(matches: &ArgMatches, settings: &[Setting]) -> BTreeMap<&'static str, String> {
@@ -124,7 +158,19 @@ mod tests {
         let line = ["store-http", "--http-port", "0", "--allow-unauthenticated", "--env-file", "x/.env"];
         let request = read(&command().get_matches_from(line));
         let flags = [("HTTP_PORT", "0".to_owned()), ("ALLOW_UNAUTHENTICATED", "true".to_owned())].into();
-        assert_eq!(request, Request::Serve { flags, env_file: EnvFile::Named("x/.env".into()) });
+        assert_eq!(request, Request::Serve { flags, env_file: EnvFile::Named("x/.env".into()), demo: None });
+    }
+
+    #[test]
+    fn a_demo_has_to_be_asked_for() {
+        let demo = |line: &[&str]| match read(&command().get_matches_from(line)) {
+            Request::Serve { demo, .. } => demo,
+            _ => None,
+        };
+        assert_eq!(demo(&["store-http"]), None);
+        assert_eq!(demo(&["store-http", "--demo"]), Some(DemoRequest { stores: 0 }));
+        assert_eq!(demo(&["store-http", "--demo", "--demo-stores", "10000"]), Some(DemoRequest { stores: 10_000 }));
+        assert!(command().try_get_matches_from(["store-http", "--demo-stores", "5"]).is_err());
     }
 
     #[test]

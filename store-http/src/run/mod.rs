@@ -1,6 +1,7 @@
 //! The program `store-http`: reads its configuration, opens the platform, serves, and ends in good order.
 
 mod cli;
+mod demo;
 mod logging;
 
 use std::collections::BTreeMap;
@@ -57,7 +58,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, environment: BTreeMap
     };
     let result = match cli::read(&matches) {
         cli::Request::OpenApi => print_openapi(),
-        cli::Request::Serve { flags, env_file } => configure(flags, env_file, environment).and_then(run),
+        cli::Request::Serve { flags, env_file, demo } => {
+            configure(flags, env_file, environment, demo.is_some()).and_then(|configuration| run(configuration, demo))
+        }
         cli::Request::Migrate { flags, env_file } => migrate(flags, env_file, environment),
     };
     match result {
@@ -78,9 +81,11 @@ fn configure(
     flags: BTreeMap<&'static str, String>,
     env_file: EnvFile,
     environment: BTreeMap<OsString, OsString>,
+    is_simulated: bool,
 ) -> Result<Configuration, Failure> {
     let sources = sources(flags, env_file, environment)?;
-    Configuration::load(sources).map_err(|error| Failure::usage(error.to_string()))
+    let load = if is_simulated { Configuration::load_simulated } else { Configuration::load };
+    load(sources).map_err(|error| Failure::usage(error.to_string()))
 }
 
 fn sources(
@@ -106,7 +111,7 @@ fn migrate(
     runtime.block_on(move_installation(&settings, say)).map_err(|error| Failure::error(&error))
 }
 
-fn run(configuration: Configuration) -> Result<(), Failure> {
+fn run(configuration: Configuration, demo: Option<cli::DemoRequest>) -> Result<(), Failure> {
     let _logging = logging::start(&configuration.logging).map_err(Failure::usage)?;
     for warning in &configuration.warnings {
         tracing::warn!("{warning}");
@@ -117,7 +122,13 @@ fn run(configuration: Configuration) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::error(&error))?;
-    runtime.block_on(serve(configuration)).map_err(|failure| {
+    let served = runtime.block_on(async {
+        match demo {
+            Some(request) => demo::serve(configuration, request).await,
+            None => serve(configuration).await,
+        }
+    });
+    served.map_err(|failure| {
         tracing::error!("{}", failure.message);
         Failure { is_logged: tracing::enabled!(tracing::Level::ERROR), ..failure }
     })

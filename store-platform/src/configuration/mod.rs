@@ -11,6 +11,7 @@ mod lookup;
 mod moving;
 mod sections;
 mod settings;
+mod simulated;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -90,7 +91,18 @@ pub struct Configuration {
 impl Configuration {
     /// Reads the configuration.
     pub fn load(sources: Sources) -> Result<Self, ConfigurationError> {
+        Self::read(Lookup::new(sources)?)
+    }
+
+    /// Reads the configuration of a platform on a simulated cluster, in memory. Settings of a database, a cluster or
+    /// Helm are refused: whoever gives one believes that it is used.
+    pub fn load_simulated(sources: Sources) -> Result<Self, ConfigurationError> {
         let mut lookup = Lookup::new(sources)?;
+        simulated::refuse_real(&mut lookup);
+        Self::read(lookup)
+    }
+
+    fn read(mut lookup: Lookup) -> Result<Self, ConfigurationError> {
         let state_dir = sections::state_dir(&mut lookup);
         let database = DatabaseSettings::read(&mut lookup, &state_dir);
         let helm = HelmSettings::read(&mut lookup);

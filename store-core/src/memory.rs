@@ -72,17 +72,45 @@ impl MemoryRepository {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Puts stores there as they are, each with its history, without anything left to do. The events get positions of
+    /// this repository.
+    ///
+    /// Meant for beginning with many: a name that is taken is not noticed.
+    pub fn insert(&self, stores: impl IntoIterator<Item = (Store, Vec<Event>)>) {
+        let mut memory = self.memory();
+        for (store, history) in stores {
+            for event in history {
+                let position = memory.next_position();
+                memory.events.push(Event { position, ..event });
+            }
+            let row = Row {
+                password: None,
+                admitted: changes::is_admitted(&store),
+                in_flight: None,
+                epoch: 0,
+                lease: None,
+                due_at: None,
+                store,
+            };
+            memory.rows.insert(row.store.id.clone(), row);
+        }
+        self.tell(Notice::Gap);
+    }
+
     /// A store, without a call.
+    #[cfg(feature = "testing")]
     pub(crate) fn peek(&self, id: &StoreId) -> Option<Store> {
         self.memory().rows.get(id).map(|row| row.store.clone())
     }
 
     /// All stores, without a call.
+    #[cfg(feature = "testing")]
     pub(crate) fn peek_all(&self) -> Vec<Store> {
         self.memory().rows.values().map(|row| row.store.clone()).collect()
     }
 
     /// Everybody's events after `after`, without a call.
+    #[cfg(feature = "testing")]
     pub(crate) fn peek_events(&self, after: Position) -> Vec<Event> {
         let memory = self.memory();
         let first = memory.events.partition_point(|event| event.position <= after);
@@ -90,6 +118,7 @@ impl MemoryRepository {
     }
 
     /// Whether a sealed password is kept, without a call.
+    #[cfg(feature = "testing")]
     pub(crate) fn peek_password(&self, id: &StoreId) -> bool {
         self.memory().rows.get(id).is_some_and(|row| row.password.is_some())
     }
@@ -126,8 +155,12 @@ impl Memory {
     }
 
     fn write_event(&mut self, store: &Store, draft: &EventDraft, at: Timestamp) {
-        let position = self.events.last().map_or(1, |event| event.position + 1);
+        let position = self.next_position();
         self.events.push(changes::event(store, draft, position, at));
+    }
+
+    fn next_position(&self) -> Position {
+        self.events.last().map_or(1, |event| event.position + 1)
     }
 
     /// Those who wait for admission, the oldest first.
@@ -138,7 +171,7 @@ impl Memory {
             .filter(|row| row.store.status() == Status::Provisioning && !row.admitted)
             .map(|row| &row.store)
             .collect();
-        waiting.sort_by_key(|store| (store.created_at, store.id.clone()));
+        waiting.sort_by(|one, other| (one.created_at, &one.id).cmp(&(other.created_at, &other.id)));
         waiting
     }
 
@@ -289,7 +322,7 @@ impl StoreRepository for MemoryRepository {
         let after = query.after.as_deref().map(changes::read_cursor).transpose()?;
         let memory = self.memory();
         let mut stores: Vec<_> = memory.rows.values().map(|row| &row.store).collect();
-        stores.sort_by_key(|store| (store.created_at, store.id.clone()));
+        stores.sort_by(|one, other| (one.created_at, &one.id).cmp(&(other.created_at, &other.id)));
         let beyond =
             |store: &Store| after.as_ref().is_none_or(|(time, id)| (store.created_at, &store.id) > (*time, id));
         let limit = if query.limit == 0 { changes::PAGE_SIZE } else { query.limit };
@@ -312,7 +345,8 @@ impl StoreRepository for MemoryRepository {
 
     async fn changes(&self, after: Position, limit: usize) -> Result<Vec<Event>, RepositoryError> {
         let memory = self.memory();
-        Ok(memory.events.iter().filter(|event| event.position > after).take(limit).cloned().collect())
+        let first = memory.events.partition_point(|event| event.position <= after);
+        Ok(memory.events[first..].iter().take(limit).cloned().collect())
     }
 
     async fn positions(&self) -> Result<(Position, Position), RepositoryError> {
