@@ -1,16 +1,21 @@
 //! What the routes share, and the router that is made of it.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::body::Bytes;
 use serde::{Deserialize, Serialize};
 use store_core::StoreService;
+use store_core::store::PublicUrlTemplate;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 
 use crate::feed::Feed;
+use crate::metrics::{Census, Metrics};
 use crate::middleware::{self, HostRule};
-use crate::routes;
+use crate::routes::{self, ui};
+use crate::tokens::TokensFile;
 
 /// Who works on the stores of this database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -25,6 +30,26 @@ pub enum Role {
     },
 }
 
+/// What clients are told of the platform beside its stores.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Facts {
+    /// Whether stores are only simulated.
+    pub simulated: bool,
+    /// The domain under which stores are reached.
+    pub base_domain: String,
+    /// What new stores' URLs look like, with `{name}`.
+    pub public_url_template: String,
+}
+
+impl Facts {
+    /// A real platform with stores below this domain, at addresses of this form.
+    pub fn new(base_domain: impl Into<String>, public_url: &PublicUrlTemplate) -> Self {
+        let public_url_template = public_url.as_str().to_owned();
+        Self { simulated: false, base_domain: base_domain.into(), public_url_template }
+    }
+}
+
 /// What the routes share. Cheap to clone.
 #[derive(Clone)]
 pub struct App {
@@ -32,20 +57,51 @@ pub struct App {
     pub(crate) feed: Feed,
     pub(crate) role: watch::Receiver<Role>,
     pub(crate) document: Bytes,
+    pub(crate) facts: Arc<Facts>,
+    pub(crate) dashboard: ui::Find,
+    pub(crate) metrics: Option<Metrics>,
+    tokens: Option<TokensFile>,
+    stop: CancellationToken,
 }
 
 impl App {
     /// Puts the routes' needs together, and starts following the changes until `stop`, which also ends the streams of
     /// `GET /events`. Needs a tokio runtime.
     pub fn new(service: StoreService, role: watch::Receiver<Role>, stop: CancellationToken) -> Self {
-        let feed = Feed::start(service.clone(), stop);
+        let feed = Feed::start(service.clone(), stop.clone());
         let document = crate::openapi_text().into();
-        Self { service, feed, role, document }
+        let (facts, dashboard) = (Arc::default(), ui::dashboard as ui::Find);
+        Self { service, feed, role, document, facts, dashboard, metrics: None, tokens: None, stop }
+    }
+
+    /// Tells clients these facts.
+    #[must_use]
+    pub fn with_facts(mut self, facts: Facts) -> Self {
+        self.facts = Arc::new(facts);
+        self
+    }
+
+    /// Asks everybody for one of these tokens.
+    #[must_use]
+    pub fn with_tokens(mut self, tokens: TokensFile) -> Self {
+        self.tokens = Some(tokens);
+        self
+    }
+
+    /// Serves these metrics at `/metrics`, and starts counting stores for them. The program has to have installed their
+    /// recorder.
+    #[must_use]
+    pub fn with_metrics(mut self, metrics: Metrics) -> Self {
+        let census = Census::new(self.service.clone(), self.feed.clone());
+        tokio::spawn(census.run(metrics.clone(), self.stop.clone()));
+        self.metrics = Some(metrics);
+        self
     }
 
     /// The router: routes, checks and limits. `hosts` says which hosts requests may name.
     pub fn into_router(self, hosts: HostRule) -> Router {
         let (router, _) = routes::build();
-        middleware::wrap(router.with_state(self), hosts)
+        let tokens = self.tokens.clone();
+        middleware::wrap(router.with_state(self), hosts, tokens)
     }
 }

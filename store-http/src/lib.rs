@@ -8,14 +8,16 @@ mod app;
 mod body;
 mod conditional;
 mod feed;
+pub mod metrics;
 mod middleware;
 mod problem;
 mod query;
 mod routes;
 pub mod run;
 pub mod server;
+pub mod tokens;
 
-pub use app::{App, Role};
+pub use app::{App, Facts, Role};
 pub use middleware::HostRule;
 pub use problem::Problem;
 pub use routes::openapi;

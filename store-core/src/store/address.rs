@@ -55,6 +55,11 @@ impl PublicUrlTemplate {
         Self::parse(&format!("{scheme}://{{name}}.{base_domain}"))
     }
 
+    /// The template as it is written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// The addresses of a store.
     pub fn address(&self, name: &StoreName, engine: Engine) -> StoreAddress {
         let store_url = self.0.replace("{name}", name.as_str());

@@ -5,3 +5,4 @@ mod installation;
 mod moving;
 mod refusals;
 mod serving;
+mod tokens;
