@@ -8,7 +8,11 @@ use crate::problem::Problem;
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "documentation only")]
 pub(crate) enum CommonProblems {
-    /// The request comes from a web page of an origin that is not allowed.
+    /// The request carries no token that is let in; only where the server asks for tokens.
+    #[response(status = 401, content_type = "application/problem+json")]
+    Unauthenticated(Problem),
+    /// The request comes from a web page of an origin that is not allowed, or the token is a viewer's and the request
+    /// would change something.
     #[response(status = 403, content_type = "application/problem+json")]
     OriginNotAllowed(Problem),
     /// The request names a host that this server does not serve; see `ALLOWED_HOSTS`.
@@ -23,6 +27,39 @@ pub(crate) enum CommonProblems {
     /// The answer took too long.
     #[response(status = 504, content_type = "application/problem+json")]
     TimedOut(Problem),
+}
+
+/// What routes can answer that are there for probes: they ask for no token, and look at nothing that could fail.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "documentation only")]
+pub(crate) enum OpenProblems {
+    /// The request comes from a web page of an origin that is not allowed.
+    #[response(status = 403, content_type = "application/problem+json")]
+    OriginNotAllowed(Problem),
+    /// The request names a host that this server does not serve; see `ALLOWED_HOSTS`.
+    #[response(status = 421, content_type = "application/problem+json")]
+    HostNotAllowed(Problem),
+    /// The server is busy; `Retry-After` says when to come again.
+    #[response(status = 503, content_type = "application/problem+json")]
+    Unavailable(Problem),
+}
+
+/// What routes can answer that want to know who asks, but look at nothing that could fail.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "documentation only")]
+pub(crate) enum CallerProblems {
+    /// The request carries no token that is let in; only where the server asks for tokens.
+    #[response(status = 401, content_type = "application/problem+json")]
+    Unauthenticated(Problem),
+    /// The request comes from a web page of an origin that is not allowed.
+    #[response(status = 403, content_type = "application/problem+json")]
+    OriginNotAllowed(Problem),
+    /// The request names a host that this server does not serve; see `ALLOWED_HOSTS`.
+    #[response(status = 421, content_type = "application/problem+json")]
+    HostNotAllowed(Problem),
+    /// The server is busy; `Retry-After` says when to come again.
+    #[response(status = 503, content_type = "application/problem+json")]
+    Unavailable(Problem),
 }
 
 /// What routes with a body can answer.

@@ -12,8 +12,10 @@ use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 
 use crate::feed::Feed;
+use crate::metrics::{Census, Metrics};
 use crate::middleware::{self, HostRule};
-use crate::routes;
+use crate::routes::{self, ui};
+use crate::tokens::TokensFile;
 
 /// Who works on the stores of this database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -61,15 +63,20 @@ pub struct App {
     pub(crate) role: watch::Receiver<Role>,
     pub(crate) document: Bytes,
     pub(crate) facts: Arc<Facts>,
+    pub(crate) dashboard: ui::Find,
+    pub(crate) metrics: Option<Metrics>,
+    tokens: Option<TokensFile>,
+    stop: CancellationToken,
 }
 
 impl App {
     /// Puts the routes' needs together, and starts following the changes until `stop`, which also ends the streams of
     /// `GET /events`. Needs a tokio runtime.
     pub fn new(service: StoreService, role: watch::Receiver<Role>, stop: CancellationToken) -> Self {
-        let feed = Feed::start(service.clone(), stop);
+        let feed = Feed::start(service.clone(), stop.clone());
         let document = crate::openapi_text().into();
-        Self { service, feed, role, document, facts: Arc::default() }
+        let (facts, dashboard) = (Arc::default(), ui::dashboard as ui::Find);
+        Self { service, feed, role, document, facts, dashboard, metrics: None, tokens: None, stop }
     }
 
     /// Tells clients these facts.
@@ -79,9 +86,27 @@ impl App {
         self
     }
 
+    /// Asks everybody for one of these tokens.
+    #[must_use]
+    pub fn with_tokens(mut self, tokens: TokensFile) -> Self {
+        self.tokens = Some(tokens);
+        self
+    }
+
+    /// Serves these metrics at `/metrics`, and starts counting stores for them. The program has to have installed their
+    /// recorder.
+    #[must_use]
+    pub fn with_metrics(mut self, metrics: Metrics) -> Self {
+        let census = Census::new(self.service.clone(), self.feed.clone());
+        tokio::spawn(census.run(metrics.clone(), self.stop.clone()));
+        self.metrics = Some(metrics);
+        self
+    }
+
     /// The router: routes, checks and limits. `hosts` says which hosts requests may name.
     pub fn into_router(self, hosts: HostRule) -> Router {
         let (router, _) = routes::build();
-        middleware::wrap(router.with_state(self), hosts)
+        let tokens = self.tokens.clone();
+        middleware::wrap(router.with_state(self), hosts, tokens)
     }
 }

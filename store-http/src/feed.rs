@@ -71,6 +71,12 @@ impl Feed {
         Arc::clone(&self.readers).try_acquire_owned().ok()
     }
 
+    /// A place beside those for callers, for this server itself.
+    #[expect(clippy::expect_used, reason = "a semaphore of its own has its permit")]
+    pub(crate) fn own_place() -> OwnedSemaphorePermit {
+        Arc::new(Semaphore::new(1)).try_acquire_owned().expect("a permit")
+    }
+
     /// Begins to read.
     pub(crate) async fn reader(&self, start: Start, place: OwnedSemaphorePermit) -> Result<Reader, ServiceError> {
         let news = self.last.subscribe();

@@ -8,12 +8,14 @@ mod app;
 mod body;
 mod conditional;
 mod feed;
+pub mod metrics;
 mod middleware;
 mod problem;
 mod query;
 mod routes;
 pub mod run;
 pub mod server;
+pub mod tokens;
 
 pub use app::{App, Facts, Role};
 pub use middleware::HostRule;

@@ -102,7 +102,6 @@ async fn creating_without_a_database_is_503() {
 #[case("/api/v2/stores")]
 #[case("/stores/a123456789/pods")]
 #[case("/stores/")]
-#[case("/ui/index.html")]
 #[tokio::test]
 async fn other_paths_are_404(#[case] path: &str) {
     let problem = Api::new().get(path).await.problem(404);

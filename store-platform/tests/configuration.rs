@@ -231,6 +231,8 @@ fn the_stronger_of_two_database_urls_counts() {
 #[case(&[("FLASK_HOST", "127.0.0.2")], "127.0.0.2:5000")]
 #[case(&[("FLASK_HOST", "0.0.0.0"), ("ALLOW_UNAUTHENTICATED", "true")], "0.0.0.0:5000")]
 #[case(&[("HTTP_HOST", "10.0.0.5"), ("ALLOW_UNAUTHENTICATED", "yes")], "10.0.0.5:5000")]
+#[case(&[("HTTP_HOST", "10.0.0.5"), ("API_TOKENS_FILE", "tokens.yaml")], "10.0.0.5:5000")]
+#[case(&[("FLASK_HOST", "0.0.0.0"), ("API_TOKENS_FILE", "tokens.yaml")], "0.0.0.0:5000")]
 fn addresses_to_listen_on(#[case] environment: &[(&str, &str)], #[case] expected: &str) {
     let configuration = given(environment).load();
     assert_eq!(configuration.http.listen.to_string(), expected);

@@ -33,6 +33,19 @@ pub enum ActionKind {
 }
 
 impl ActionKind {
+    /// The kind in one word, for metrics.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::EnsureNamespace => "namespace",
+            Self::EnsureCredentials => "credentials",
+            Self::Install => "install",
+            Self::Upgrade => "upgrade",
+            Self::Rollback => "rollback",
+            Self::Uninstall => "uninstall",
+            Self::DeleteNamespace => "delete_namespace",
+        }
+    }
+
     /// The kind in logs and messages.
     pub fn as_str(self) -> &'static str {
         match self {

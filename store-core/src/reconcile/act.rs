@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -60,6 +61,7 @@ pub(super) async fn act(turn: &mut Turn<'_>, step: Step) -> Result<Acted, Reposi
     let is_seen = sight.borrow_and_update().is_open();
     let (epoch, deadline) = (turn.claim.epoch, kind.hard_deadline());
     let context = ActionContext { id, epoch, deadline, start_within, cancel: cancel.clone() };
+    let begun = turn.core.clock.now();
     let (result, is_lost) = {
         let doing = perform(turn, &step, credentials.as_ref(), &context);
         tokio::pin!(doing);
@@ -76,6 +78,7 @@ pub(super) async fn act(turn: &mut Turn<'_>, step: Step) -> Result<Acted, Reposi
         }
     };
     drop(permit);
+    measure(kind, turn.core.clock.now().duration_since(begun), &result);
     if is_lost {
         return Ok(Acted::Next(Next::Lost));
     }
@@ -87,6 +90,17 @@ pub(super) async fn act(turn: &mut Turn<'_>, step: Step) -> Result<Acted, Reposi
     let counts = was_seen_throughout && !is_denied(&result);
     turn.debit(if counts { kind.hard_deadline() } else { Duration::ZERO });
     conclude(turn, kind, result).await
+}
+
+/// How long an action took and what came of it, for whoever has installed a recorder.
+fn measure(kind: ActionKind, took: SignedDuration, result: &Result<(), PortError>) {
+    let result = match result {
+        Ok(()) => "done",
+        Err(error) if error.class() == ErrorClass::Cancelled => "stopped",
+        Err(_) => "failed",
+    };
+    metrics::histogram!("store_platform_action_seconds", "action" => kind.label(), "result" => result)
+        .record(took.as_secs_f64().max(0.0));
 }
 
 async fn after_lease_ended(turn: &mut Turn<'_>, lost: Result<bool, RepositoryError>) -> Result<Acted, RepositoryError> {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use store_core::reconcile::ClusterState;
 use utoipa::ToSchema;
 
-use crate::answers::CommonProblems;
+use crate::answers::{CallerProblems, OpenProblems};
 use crate::app::{App, Role};
 use crate::problem::Problem;
 
@@ -45,7 +45,8 @@ pub(crate) struct Readiness {
     path = "/health",
     tag = "operation",
     operation_id = "health",
-    responses((status = 200, description = "It is", body = Health), CommonProblems)
+    security(()),
+    responses((status = 200, description = "It is", body = Health), OpenProblems)
 )]
 pub(super) async fn health(State(app): State<App>) -> Json<Health> {
     Json(Health { status: "healthy".to_owned(), simulated: app.facts.simulated })
@@ -57,7 +58,8 @@ pub(super) async fn health(State(app): State<App>) -> Json<Health> {
     path = "/livez",
     tag = "operation",
     operation_id = "livez",
-    responses((status = 200, description = "It does", body = Health), CommonProblems)
+    security(()),
+    responses((status = 200, description = "It does", body = Health), OpenProblems)
 )]
 pub(super) async fn livez(app: State<App>) -> Json<Health> {
     health(app).await
@@ -71,9 +73,12 @@ pub(super) async fn livez(app: State<App>) -> Json<Health> {
     path = "/readyz",
     tag = "operation",
     operation_id = "readyz",
+    security(()),
     responses(
         (status = 200, description = "Requests can be answered", body = Readiness),
-        CommonProblems,
+        OpenProblems,
+        (status = 504, description = "The database took too long", body = Problem,
+            content_type = "application/problem+json"),
         (status = 503, description = "The database cannot be used, or the server is busy", content(
             (Readiness = "application/json"),
             (Problem = "application/problem+json"),
@@ -102,7 +107,7 @@ pub(super) async fn readyz(State(app): State<App>) -> Response {
     path = "/openapi.json",
     tag = "operation",
     operation_id = "openapi",
-    responses((status = 200, description = "The OpenAPI document of this server", body = Object), CommonProblems)
+    responses((status = 200, description = "The OpenAPI document of this server", body = Object), CallerProblems)
 )]
 pub(super) async fn document(State(app): State<App>) -> Response {
     ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], app.document.clone()).into_response()

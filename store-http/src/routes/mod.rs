@@ -1,9 +1,13 @@
 //! The routes. `/api/v1/…` is canonical and documented; the root has the same routes as aliases, and the operational
-//! ones.
+//! ones; beside them are the pages for people, which are documented nowhere.
 
+mod about;
+mod docs;
 mod events;
 mod health;
+mod metrics;
 mod stores;
+pub(crate) mod ui;
 
 use std::borrow::Cow;
 
@@ -13,7 +17,8 @@ use axum::http::{Method, Uri};
 use axum::response::IntoResponse;
 use store_core::store::StoreId;
 use utoipa::openapi::OpenApi as Document;
-use utoipa::{OpenApi, openapi};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi, openapi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -33,12 +38,28 @@ const API: &str = "/api/v1";
             `application/problem+json` (RFC 9457).",
     ),
     servers((url = "/", description = "This server")),
+    security(("token" = [])),
+    modifiers(&Security),
     tags(
         (name = "stores", description = "Stores, and what happens to them"),
         (name = "operation", description = "Whether the server works"),
     ),
 )]
 struct Documentation;
+
+/// How callers say who they are.
+struct Security;
+
+impl Modify for Security {
+    fn modify(&self, document: &mut Document) {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("A token of this server, where it asks for one (`API_TOKENS_FILE`)"))
+            .build();
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("token", SecurityScheme::Http(scheme));
+    }
+}
 
 /// Where a store is found.
 pub(crate) fn location(id: &str) -> String {
@@ -52,7 +73,8 @@ pub(crate) fn build() -> (Router<App>, Document) {
         .merge(operational())
         .split_for_parts();
     let (aliases, _) = self::api().split_for_parts();
-    let router = api.merge(aliases).fallback(unknown_route).method_not_allowed_fallback(wrong_method);
+    let pages = ui::routes().merge(docs::routes());
+    let router = api.merge(aliases).merge(pages).fallback(unknown_route).method_not_allowed_fallback(wrong_method);
     (router, documentation)
 }
 
@@ -69,6 +91,8 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(events::history))
         .routes(routes!(events::follow))
         .routes(routes!(health::health))
+        .routes(routes!(about::platform))
+        .routes(routes!(about::me))
 }
 
 fn operational() -> OpenApiRouter<App> {
@@ -76,6 +100,7 @@ fn operational() -> OpenApiRouter<App> {
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
         .routes(routes!(health::document))
+        .routes(routes!(metrics::metrics))
 }
 
 async fn unknown_route(uri: Uri) -> impl IntoResponse {

@@ -7,6 +7,8 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use store_platform::EnvFile;
 use store_platform::configuration::{Concern, MOVING_SETTINGS, SETTINGS, Setting};
 
+use crate::tokens::{TokenName, TokenRole};
+
 const AFTER_HELP: &str = "\
 Every flag has an environment variable; flags win over the environment, and the environment over the .env file of the
 working directory. DATABASE_URL has no flag, because it may hold a password.
@@ -17,6 +19,10 @@ const AFTER_MIGRATE_HELP: &str = "\
 Stop every server first. The file stays as it is, but is marked as moved, and no program of ours works with it any more.
 Each setting comes from its flag, its environment variable, or the .env file.";
 
+const AFTER_TOKEN_HELP: &str = "\
+The token itself goes to standard output, once; nobody can get it back. The server knows only its SHA-256. A server that
+runs takes up a changed file within a second. To take a token away, remove its entry from the file.";
+
 /// What the command line asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Request {
@@ -26,6 +32,8 @@ pub(super) enum Request {
     OpenApi,
     /// Move an installation to PostgreSQL.
     Migrate { flags: BTreeMap<&'static str, String>, env_file: EnvFile },
+    /// Make a token, and add it to this file.
+    NewToken { name: TokenName, role: TokenRole, file: Option<PathBuf> },
 }
 
 /// A simulated platform is asked for, with this many READY stores beside the samples.
@@ -43,6 +51,7 @@ pub(super) fn command() -> Command {
         .after_help(AFTER_HELP)
         .subcommand(Command::new("openapi").about("Prints the OpenAPI document of the API"))
         .subcommand(migrate())
+        .subcommand(token())
         .arg(
             Arg::new("env-file")
                 .long("env-file")
@@ -88,6 +97,40 @@ fn migrate() -> Command {
         .args(MOVING_SETTINGS.iter().filter_map(argument))
 }
 
+fn token() -> Command {
+    let new = Command::new("new")
+        .about("Makes a token")
+        .after_help(AFTER_TOKEN_HELP)
+        .arg(
+            Arg::new("name")
+                .long("name")
+                .value_name("NAME")
+                .required(true)
+                .value_parser(value_parser!(TokenName))
+                .help("Whom it stands for, as the log names them"),
+        )
+        .arg(
+            Arg::new("role")
+                .long("role")
+                .value_name("ROLE")
+                .required(true)
+                .value_parser(value_parser!(TokenRole))
+                .help("admin may do everything, viewer may look"),
+        )
+        .arg(
+            Arg::new("file")
+                .long("file")
+                .value_name("FILE")
+                .value_parser(value_parser!(PathBuf))
+                .help("The file of tokens to add it to, made if there is none [default: only print the entry]"),
+        );
+    Command::new("token")
+        .about("The tokens that requests must carry (API_TOKENS_FILE)")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(new)
+}
+
 fn argument(setting: &'static Setting) -> Option<Arg> {
     let argument = Arg::new(setting.variable)
         .long(setting.flag?)
@@ -118,6 +161,7 @@ pub(super) fn read(matches: &ArgMatches) -> Request {
         Some(("migrate", of_migrate)) => {
             Request::Migrate { flags: flags(of_migrate, MOVING_SETTINGS), env_file: env_file(of_migrate) }
         }
+        Some(("token", of_token)) => new_token(of_token.subcommand().map_or(of_token, |(_, of_new)| of_new)),
         _ => {
             Request::Serve { flags: flags(matches, SETTINGS), env_file: env_file(matches), demo: demo_request(matches) }
         }
@@ -127,6 +171,15 @@ pub(super) fn read(matches: &ArgMatches) -> Request {
 fn demo_request(matches: &ArgMatches) -> Option<DemoRequest> {
     let stores = matches.get_one::<u64>("demo-stores").copied().unwrap_or_default();
     matches.get_flag("demo").then(|| DemoRequest { stores: usize::try_from(stores).unwrap_or(usize::MAX) })
+}
+
+#[expect(clippy::expect_used, reason = "clap refuses a line without them")]
+fn new_token(matches: &ArgMatches) -> Request {
+    Request::NewToken {
+        name: matches.get_one::<TokenName>("name").expect("a name").clone(),
+        role: *matches.get_one::<TokenRole>("role").expect("a role"),
+        file: matches.get_one::<PathBuf>("file").cloned(),
+    }
 }
 
 fn flags(matches: &ArgMatches, settings: &[Setting]) -> BTreeMap<&'static str, String> {
@@ -179,6 +232,14 @@ mod tests {
         let flags = [("MIGRATE_FROM_URL", "a.db".to_owned()), ("MIGRATE_TO_URL_FILE", "url".to_owned())].into();
         let request = read(&command().get_matches_from(line));
         assert_eq!(request, Request::Migrate { flags, env_file: EnvFile::None });
+    }
+
+    #[test]
+    fn a_token_is_for_somebody_as_something() {
+        let line = ["store-http", "token", "new", "--name", "ci", "--role", "viewer", "--file", "tokens.yaml"];
+        let request = read(&command().get_matches_from(line));
+        let (name, file) = ("ci".parse().unwrap(), Some("tokens.yaml".into()));
+        assert_eq!(request, Request::NewToken { name, role: TokenRole::Viewer, file });
     }
 
     #[test]

@@ -8,18 +8,22 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::ffi::OsString;
 use std::io::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use store_core::reconcile::Scope;
 use store_platform::configuration::MovingSettings;
-use store_platform::{Access, Configuration, EnvFile, LockError, Platform, Sources, Start, Work, move_installation};
+use store_platform::{
+    Access, Configuration, EnvFile, LockError, OsEntropy, Platform, Sources, Start, Work, move_installation,
+};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::{App, HostRule, Role, server};
+use crate::tokens::{self, NewToken, TokenName, TokenRole, TokensFile};
+use crate::{App, Facts, HostRule, Role, metrics, server};
 
 const FAILURE: u8 = 1;
 const USAGE: u8 = 2;
@@ -61,6 +65,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, environment: BTreeMap
         cli::Request::Serve { flags, env_file, demo } => {
             configure(flags, env_file, environment, demo.is_some()).and_then(|configuration| run(configuration, demo))
         }
+        cli::Request::NewToken { name, role, file } => new_token(name, role, file.as_deref()),
         cli::Request::Migrate { flags, env_file } => migrate(flags, env_file, environment),
     };
     match result {
@@ -75,6 +80,20 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, environment: BTreeMap
 
 fn print_openapi() -> Result<(), Failure> {
     std::io::stdout().write_all(crate::openapi_text().as_bytes()).map_err(|error| Failure::error(&error))
+}
+
+/// The token goes to standard output, once, and everything else to standard error.
+fn new_token(name: TokenName, role: TokenRole, file: Option<&Path>) -> Result<(), Failure> {
+    let NewToken { token, entry } = NewToken::make(name, role, &OsEntropy);
+    let told = match file {
+        Some(file) => {
+            tokens::add(file, &entry).map_err(|error| Failure::error(&error))?;
+            format!("the token was added to {}; this is it, shown this once:\n", file.display())
+        }
+        None => format!("add this to the file of tokens (API_TOKENS_FILE, mode 0600):\n{entry}the token, shown this once:\n"),
+    };
+    let _ = std::io::stderr().write_all(told.as_bytes());
+    writeln!(std::io::stdout(), "{}", *token).map_err(|error| Failure::error(&error))
 }
 
 fn configure(
@@ -136,6 +155,8 @@ fn run(configuration: Configuration, demo: Option<cli::DemoRequest>) -> Result<(
 
 async fn serve(configuration: Configuration) -> Result<(), Failure> {
     let stop = stop_on_signal()?;
+    let tokens = configuration.http.tokens_file.clone().map(TokensFile::open).transpose();
+    let tokens = tokens.map_err(|error| Failure::error(&error))?;
     // The address first: whoever starts a second server by mistake learns it before anything is touched.
     let listener = server::listen(configuration.http.listen).await.map_err(|error| Failure::error(&error))?;
     let platform = Platform::open(&configuration, Access::Work).await.map_err(|error| Failure::error(&error))?;
@@ -143,7 +164,7 @@ async fn serve(configuration: Configuration) -> Result<(), Failure> {
     platform.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
     let start = platform.start(Scope::All).map_err(|error| Failure::error(&error))?;
     let (role, roles) = watch::channel(Role::Working);
-    let router = router(&configuration, &listener, &platform, roles, stop.clone())?;
+    let router = router(&configuration, &listener, &platform, roles, tokens, &stop)?;
     let ((), worked) =
         tokio::join!(server::serve(listener, router, stop.clone()), work(&platform, start, &role, &stop));
     platform.close().await;
@@ -157,15 +178,30 @@ fn router(
     listener: &TcpListener,
     platform: &Platform,
     roles: watch::Receiver<Role>,
-    stop: CancellationToken,
+    tokens: Option<TokensFile>,
+    stop: &CancellationToken,
 ) -> Result<axum::Router, Failure> {
     let address = listener.local_addr().map_err(|error| Failure::error(&error))?;
     tracing::info!("listening on http://{address}");
-    if !address.ip().is_loopback() {
-        tracing::warn!("ALLOW_UNAUTHENTICATED: anybody who reaches {address} can create and delete stores");
-    }
     let hosts = HostRule::new(address, &configuration.http.allowed_hosts);
-    Ok(App::new(platform.service().clone(), roles, stop).into_router(hosts))
+    let addresses = &configuration.addresses;
+    let facts = Facts::new(&*addresses.base_domain, &addresses.public_url);
+    let mut app = App::new(platform.service().clone(), roles, stop.clone()).with_facts(facts);
+    let (recorder, metrics) = metrics::recorder();
+    match ::metrics::set_global_recorder(recorder) {
+        Ok(()) => app = app.with_metrics(metrics),
+        // Only a program that runs this one within itself has one already.
+        Err(error) => tracing::warn!(%error, "nothing is measured"),
+    }
+    let Some(tokens) = tokens else {
+        if !address.ip().is_loopback() {
+            tracing::warn!("ALLOW_UNAUTHENTICATED: anybody who reaches {address} can create and delete stores");
+        }
+        return Ok(app.into_router(hosts));
+    };
+    tracing::info!("every request needs a token; {} are let in", tokens.count());
+    tokio::spawn(tokens.clone().follow(stop.clone()));
+    Ok(app.with_tokens(tokens).into_router(hosts))
 }
 
 /// Works on the stores, or waits until it can, until `stop`; then drains. Where it never can, it stops everything.

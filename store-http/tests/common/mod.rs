@@ -1,6 +1,7 @@
 //! The API in this process, on a simulated cluster and a repository in memory.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part of this module")]
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -16,13 +17,16 @@ use store_core::reconcile::{Reconciler, ReconcilerSettings, Scope};
 use store_core::service::{ServiceParts, ServiceSettings};
 use store_core::store::{CredentialsCipher, CredentialsKey, PublicUrlTemplate};
 use store_core::testing::{FakeCluster, MemoryRepository, SeededEntropy, TestClock, Timings};
-use store_http::{App, HostRule, Role};
+use store_http::tokens::{self, NewToken, TokenRole, TokensFile};
+use store_http::{App, Facts, HostRule, Role};
 use store_platform::configuration::AllowedHost;
+use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 pub const PASSWORD: &str = "canary-password-1";
+const TEMPLATE: &str = "http://{name}.localhost";
 
 /// The API, and the world behind it.
 pub struct Api {
@@ -47,13 +51,19 @@ impl Api {
     }
 
     pub fn on(repository: Arc<dyn StoreRepository>) -> Self {
+        Self::changed(repository, |app| app)
+    }
+
+    /// With an application that differs.
+    pub fn changed(repository: Arc<dyn StoreRepository>, change: impl FnOnce(App) -> App) -> Self {
         let (service, cluster) = service(repository);
         let (role, roles) = watch::channel(Role::Working);
         let stop = CancellationToken::new();
         let allowed = [AllowedHost::parse("*.shops.example").expect("a host")];
         let hosts = HostRule::new("127.0.0.1:5000".parse().expect("an address"), &allowed);
-        let router = App::new(service.clone(), roles, stop.clone()).into_router(hosts);
-        Self { router, service, cluster, role, stop }
+        let template = PublicUrlTemplate::parse(TEMPLATE).expect("a template");
+        let app = App::new(service.clone(), roles, stop.clone()).with_facts(Facts::new("localhost", &template));
+        Self { router: change(app).into_router(hosts), service, cluster, role, stop }
     }
 
     pub fn start(&self) -> Reconciler {
@@ -97,6 +107,36 @@ impl Api {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         panic!("the store never became {status}");
+    }
+}
+
+/// An API that asks for tokens, and two of them.
+pub struct Guarded {
+    pub api: Api,
+    pub admin: String,
+    pub viewer: String,
+    pub tokens: TokensFile,
+    pub file: PathBuf,
+    _directory: TempDir,
+}
+
+impl Guarded {
+    pub fn new() -> Self {
+        Self::on(Arc::new(MemoryRepository::new(Arc::new(TestClock::new()))))
+    }
+
+    pub fn on(repository: Arc<dyn StoreRepository>) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("tokens.yaml");
+        let make = |name: &str, role, seed| {
+            let made = NewToken::make(name.parse().expect("a name"), role, &SeededEntropy::new(seed));
+            tokens::add(&file, &made.entry).expect("added");
+            made.token.to_string()
+        };
+        let (admin, viewer) = (make("boss", TokenRole::Admin, 1), make("guest", TokenRole::Viewer, 2));
+        let tokens = TokensFile::open(file.clone()).expect("tokens");
+        let api = Api::changed(repository, |app| app.with_tokens(tokens.clone()));
+        Self { api, admin, viewer, tokens, file, _directory: directory }
     }
 }
 
@@ -146,7 +186,7 @@ pub fn service(repository: Arc<dyn StoreRepository>) -> (StoreService, FakeClust
         entropy: Arc::new(SeededEntropy::new(PROCESSES.fetch_add(1, Ordering::SeqCst))),
         cipher: CredentialsCipher::new(CredentialsKey::new([3; 32]), Vec::new()),
     };
-    let template = PublicUrlTemplate::parse("http://{name}.localhost").expect("a template");
+    let template = PublicUrlTemplate::parse(TEMPLATE).expect("a template");
     (StoreService::new(parts, ServiceSettings::new(template, ReconcilerSettings::new("test"))), cluster)
 }
 

@@ -6,3 +6,4 @@ mod installation;
 mod moving;
 mod refusals;
 mod serving;
+mod tokens;

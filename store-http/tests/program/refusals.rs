@@ -66,6 +66,10 @@ fn all_wrong_values_are_named_at_once() {
 #[case(&["--http-port"])]
 #[case(&["--database-url", "x.db"])]
 #[case(&["--env-file", "/nowhere/.env"])]
+#[case(&["token"])]
+#[case(&["token", "new", "--name", "ci"])]
+#[case(&["token", "new", "--name", "ci", "--role", "owner"])]
+#[case(&["token", "new", "--name", "a b", "--role", "admin"])]
 fn wrong_usage_ends_with_2(#[case] arguments: &[&str]) {
     let output = Installation::new().run(|command| {
         command.args(arguments);
@@ -106,6 +110,8 @@ fn help_and_version_end_with_0() {
 #[case::database_is_something_else("DATABASE_URL", "kubeconfig", "DATABASE_URL: ")]
 #[case::key_missing("CREDENTIALS_KEY_FILE", "nowhere.key", "CREDENTIALS_KEY_FILE: there is no file")]
 #[case::key_open_to_others("CREDENTIALS_KEY_FILE", "kubeconfig", "so that others can use it; allowed is 0600")]
+#[case::tokens_missing("API_TOKENS_FILE", "nowhere.yaml", "store-http token new --name NAME --role admin --file")]
+#[case::tokens_open_to_others("API_TOKENS_FILE", "kubeconfig", "so that others can use it; allowed is 0600")]
 #[case::state_directory_impossible(
     "STATE_DIR",
     "/dev/null/state",

@@ -1,9 +1,10 @@
 //! Where the HTTP server listens and which hosts it answers to.
 //!
 //! Without authentication, listening beyond loopback gives the platform to whoever reaches the port, so it must be
-//! asked for explicitly.
+//! asked for explicitly; with a file of tokens, everybody has to say who they are.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 
 use super::lookup::{Lookup, boolean};
 
@@ -17,6 +18,8 @@ pub struct HttpSettings {
     pub listen: SocketAddr,
     /// The hosts that requests may name, beside loopback ones and the address it listens on.
     pub allowed_hosts: Vec<AllowedHost>,
+    /// The file of the tokens that requests must carry; absolute. Without one, nobody is asked for a token.
+    pub tokens_file: Option<PathBuf>,
 }
 
 /// One entry of `ALLOWED_HOSTS`.
@@ -38,35 +41,44 @@ pub enum AllowedHost {
 impl HttpSettings {
     pub(super) fn read(lookup: &mut Lookup) -> Self {
         let unauthenticated = lookup.parsed("ALLOW_UNAUTHENTICATED", false, boolean);
-        let host = host(lookup, unauthenticated);
+        let tokens_file = lookup.path("API_TOKENS_FILE");
+        if unauthenticated && tokens_file.is_some() {
+            lookup.warn(
+                "ALLOW_UNAUTHENTICATED changes nothing while API_TOKENS_FILE is set: every request needs a token"
+                    .to_owned(),
+            );
+        }
+        let host = host(lookup, unauthenticated || tokens_file.is_some());
         let port = if lookup.find("HTTP_PORT").is_some() { "HTTP_PORT" } else { "FLASK_PORT" };
         let port = lookup.number(port, DEFAULT_PORT, 0..=u64::from(u16::MAX));
         let port = u16::try_from(port).unwrap_or_default();
         let allowed_hosts = lookup.list("ALLOWED_HOSTS").unwrap_or_default();
         let allowed_hosts = allowed_hosts.iter().filter_map(|entry| allowed_host(lookup, entry)).collect();
-        Self { listen: SocketAddr::new(host, port), allowed_hosts }
+        Self { listen: SocketAddr::new(host, port), allowed_hosts, tokens_file }
     }
 }
 
-fn host(lookup: &mut Lookup, unauthenticated: bool) -> IpAddr {
+/// `may_be_reached`: whoever reaches the address is asked for a token, or everybody is meant to reach it.
+fn host(lookup: &mut Lookup, may_be_reached: bool) -> IpAddr {
     if let Some(found) = lookup.find("HTTP_HOST") {
         let host = lookup.parsed("HTTP_HOST", LOOPBACK, address);
-        if !host.is_loopback() && !unauthenticated {
+        if !host.is_loopback() && !may_be_reached {
             let allowed = "a loopback address such as 127.0.0.1, because no authentication is configured and anybody \
-                who reaches another address could create and delete stores; if that is what you want, set \
+                who reaches another address could create and delete stores; let callers show a token \
+                (API_TOKENS_FILE, see store-http token new), or, if that is what you want, set \
                 ALLOW_UNAUTHENTICATED=true";
             lookup.refuse("HTTP_HOST", &found, allowed);
         }
         return host;
     }
     let host = lookup.parsed("FLASK_HOST", LOOPBACK, address);
-    if host.is_loopback() || unauthenticated {
+    if host.is_loopback() || may_be_reached {
         return host;
     }
     lookup.warn(format!(
         "FLASK_HOST={host} WAS LOWERED TO 127.0.0.1: no authentication is configured, and on {host} anybody who reaches \
-         this machine could create and delete stores. To be reached from elsewhere, put a reverse proxy with \
-         authentication in front, or forward the port (ssh -L 5000:127.0.0.1:5000), or, on a network that you trust, \
+         this machine could create and delete stores. To be reached from elsewhere, make tokens (store-http token new) \
+         and set API_TOKENS_FILE, or put a reverse proxy with authentication in front, or forward the port (ssh -L 5000:127.0.0.1:5000), or, on a network that you trust, \
          set ALLOW_UNAUTHENTICATED=true and name the hosts in ALLOWED_HOSTS. Set FLASK_HOST=127.0.0.1 to silence this."
     ));
     LOOPBACK

@@ -204,6 +204,13 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting(
         Concern::Http,
+        "API_TOKENS_FILE",
+        "api-tokens-file",
+        "FILE",
+        "The tokens that requests must carry, mode 0600, made by the command token new [default: none is asked for]",
+    ),
+    setting(
+        Concern::Http,
         "ALLOW_UNAUTHENTICATED",
         "allow-unauthenticated",
         "true|false",
