@@ -1,0 +1,112 @@
+// What the dashboard's walks share: the browser, the way in, and the few things that each of them does.
+//
+// Every walk reads one JSON document from standard input, {url, token?, …}, where `url` is the platform's own address,
+// and prints one JSON document. It fails, with words, if the dashboard does not do what it promises.
+
+import { chromium } from "playwright-core";
+import { readFileSync } from "node:fs";
+
+const PATIENCE_MS = 60_000;
+
+/** Runs `walk` with what stands on standard input, prints what it gives back, and closes the browser in any case. */
+export async function main(defaults, walk) {
+  const wanted = { ...defaults, ...JSON.parse(readFileSync(0, "utf8")) };
+  wanted.url = wanted.url.replace(/\/+$/, "");
+  const browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--no-first-run",
+      "--disable-component-update", "--disable-sync"],
+  });
+  try {
+    console.log(JSON.stringify(await walk(wanted, browser), null, 2));
+  } finally {
+    await browser.close();
+  }
+}
+
+/**
+ * A page of somebody who has logged in. `troubles` collects what went wrong in it: errors of scripts, refusals of the
+ * content security policy, and requests to anywhere else.
+ */
+export async function open(browser, wanted, path = "/stores", options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+  const page = await context.newPage();
+  page.setDefaultTimeout(wanted.patience_ms ?? PATIENCE_MS);
+  const troubles = watch(page, wanted.url);
+  await page.goto(`${wanted.url}/ui${path}`);
+  if (wanted.token) {
+    await page.getByLabel("Token").fill(wanted.token);
+    await page.getByRole("button", { name: "Log in" }).click();
+  }
+  await page.getByTestId("connection").waitFor();
+  return { page, troubles, context };
+}
+
+function watch(page, url) {
+  const troubles = [];
+  page.on("pageerror", (error) => troubles.push(`script: ${error.message}`));
+  page.on("console", (message) => {
+    // A refused request is logged by the browser itself; the page handles it.
+    const isRefusedRequest = message.text().startsWith("Failed to load resource");
+    if (message.type() === "error" && !isRefusedRequest) troubles.push(`console: ${message.text()}`);
+  });
+  page.on("request", (request) => {
+    const target = request.url();
+    if (!target.startsWith("data:") && new URL(target).origin !== new URL(url).origin) troubles.push(`elsewhere: ${target}`);
+  });
+  return troubles;
+}
+
+/** Waits until the stream of events is open. */
+export async function untilLive(page) {
+  await page.locator("[data-testid=connection][data-phase=live]").waitFor();
+}
+
+/** Fills in and sends the form for a new store. */
+export async function create(page, { name, engine = "woocommerce" }) {
+  await page.getByRole("button", { name: "Create new store" }).first().click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("Name", { exact: true }).fill(name);
+  await dialog.getByLabel("Engine").selectOption(engine);
+  await dialog.getByLabel("Admin e-mail").fill(`admin@${name}.example.com`);
+  await dialog.getByRole("button", { name: "Generate" }).click();
+  // As an impatient person would: it must still be one store.
+  await dialog.getByRole("button", { name: "Create store" }).dblclick();
+  await dialog.waitFor({ state: "detached" });
+}
+
+/** The element of the list that shows the store. */
+export function inList(page, name) {
+  return page.locator("[data-store]").filter({ has: page.getByRole("link", { name, exact: true }) });
+}
+
+/** Opens a store's page from the list. Gives its id. */
+export async function openStore(page, name) {
+  await inList(page, name).getByRole("link", { name, exact: true }).click();
+  await page.waitForURL("**/ui/stores/*");
+  await page.getByRole("heading", { level: 1, name }).waitFor();
+  return new URL(page.url()).pathname.split("/").at(-1);
+}
+
+/** Waits until the store's page shows this status. */
+export async function untilStatus(page, word) {
+  await page.locator("main [data-testid=status]").filter({ hasText: word }).first().waitFor();
+}
+
+/** Asks the API itself, as the page would. */
+export async function ask(wanted, path, init = {}) {
+  const headers = { ...(wanted.token ? { Authorization: `Bearer ${wanted.token}` } : {}), ...init.headers };
+  const response = await fetch(`${wanted.url}/api/v1${path}`, { ...init, headers });
+  const answer = await response.json();
+  if (!response.ok) throw new Error(`${path}: ${response.status} ${answer.detail}`);
+  return answer;
+}
+
+export function insist(isTrue, words) {
+  if (!isTrue) throw new Error(words);
+}
+
+/** A name that no earlier run has taken. */
+export function freshName(prefix) {
+  return `${prefix}-${Date.now().toString(36)}`;
+}

@@ -1,0 +1,26 @@
+// One fetch for everything that is asked of the API: adds the token, notices a 401, and learns the server's time.
+
+import { currentToken } from "./token";
+import { learnServerTime } from "@/lib/clock";
+
+/** Where the API is, without the /api/v1 that every path already has. */
+export const BASE_URL = (import.meta.env.VITE_API_BASE_URL ?? "").replace(/\/(api\/v1\/?)?$/, "");
+
+let onUnauthorized: () => void = () => {};
+
+/** Calls `listener` whenever the API asks for another token. */
+export function whenUnauthorized(listener: () => void): void {
+  onUnauthorized = listener;
+}
+
+/** `fetch` with the token. Refuses to give the token to another place than the API. */
+export async function apiFetch(input: Request | string, init?: RequestInit): Promise<Response> {
+  const request = new Request(typeof input === "string" ? BASE_URL + input : input, init);
+  const sent = currentToken();
+  if (sent !== null) request.headers.set("Authorization", `Bearer ${sent}`);
+  const response = await fetch(request, { credentials: "omit", redirect: "error", cache: "no-store" });
+  learnServerTime(response.headers.get("Date"));
+  // An answer to a token that has been replaced meanwhile says nothing about the new one.
+  if (response.status === 401 && sent === currentToken()) onUnauthorized();
+  return response;
+}

@@ -1,0 +1,46 @@
+// What went wrong with a request, in words for people and with the fields that caused it.
+
+import type { Problem } from "./types";
+
+/** An answer that is an error, or no answer at all (`status` 0). */
+export class ApiError extends Error {
+  constructor(
+    message: string,
+    readonly status: number,
+    readonly problem: Partial<Problem> = {},
+  ) {
+    super(message);
+  }
+
+  /** Messages by field, for forms. The first one of each field counts. */
+  get fields(): Record<string, string> {
+    const errors = Array.isArray(this.problem.errors) ? this.problem.errors : [];
+    return Object.fromEntries(errors.toReversed().map((error) => [error.field, error.message]));
+  }
+}
+
+/** Reads an error answer, whoever gave it: a proxy in between does not speak problem+json. */
+export function toApiError(status: number, body: unknown): ApiError {
+  const problem: Partial<Problem> = typeof body === "object" && body !== null ? body : {};
+  const words = [problem.detail, problem.message, problem.title].find((text) => typeof text === "string" && text);
+  return new ApiError(words ? sentence(words) : fallback(status), status, problem);
+}
+
+/** What a caught value says. */
+export function messageOf(error: unknown): string {
+  if (error instanceof ApiError) return error.message;
+  return "The platform cannot be reached. Check your connection and try again.";
+}
+
+function fallback(status: number): string {
+  if (status === 401) return "The platform asks for a token.";
+  if (status === 403) return "Your token does not allow this.";
+  if (status === 502 || status === 503 || status === 504) return "The platform cannot answer right now.";
+  return `The platform answered with status ${status}.`;
+}
+
+function sentence(text: string): string {
+  const trimmed = text.trim();
+  const capital = trimmed.charAt(0).toUpperCase() + trimmed.slice(1);
+  return /[.!?]$/.test(capital) ? capital : `${capital}.`;
+}

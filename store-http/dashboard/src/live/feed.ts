@@ -1,0 +1,164 @@
+// The stores as the page shows them, always current: the list once, then the stream of events. One for the whole page.
+
+import { readonly, ref, shallowRef } from "vue";
+import { getStore, listStores } from "@/api/client";
+import { apiFetch } from "@/api/http";
+import { ApiError, messageOf } from "@/api/problem";
+import type { Store, StoreEvent } from "@/api/types";
+import { announce } from "./announce";
+import type { Phase } from "./connection";
+import { StoreIndex } from "./index";
+import { Reads } from "./reads";
+import { EventStream } from "./stream";
+
+/** Beyond this, reading the whole list is cheaper than store by store. */
+const BACKLOG_MAX = 200;
+/** The screen is drawn at most this often, however many events come. */
+const DRAW_EVERY_MS = 100;
+/** Switching tabs for a moment does not cut the stream. */
+const HIDDEN_FOR_MS = 20_000;
+
+let index = new StoreIndex();
+let stream: EventStream | undefined;
+let reloading: Promise<void> | undefined;
+let drawing: ReturnType<typeof setTimeout> | undefined;
+let hiding: ReturnType<typeof setTimeout> | undefined;
+let generation = 0;
+
+const shown = shallowRef<readonly Store[]>([]);
+const phase = ref<Phase>("connecting");
+const isComplete = ref(false);
+const failure = ref<string>();
+const listeners = new Set<(event: StoreEvent) => void>();
+
+const reads = new Reads(async (id) => {
+  const mine = generation;
+  try {
+    const store = await getStore(id);
+    if (mine === generation) put(store);
+  } catch {
+    // The next event or reload brings it.
+  }
+});
+
+/** Every known store; a new array whenever one changed. */
+export const stores = readonly(shown) as Readonly<typeof shown>;
+export const connection = readonly(phase);
+/** Whether all pages of the list have come. */
+export const isLoaded = readonly(isComplete);
+/** Why the list cannot be read. */
+export const loadFailure = readonly(failure);
+
+/** Starts, or starts anew for another person. */
+export function start(): void {
+  stop();
+  void reload();
+}
+
+export function stop(): void {
+  generation++;
+  stream?.stop();
+  stream = undefined;
+  reloading = undefined;
+  index = new StoreIndex();
+  reads.clear();
+  shown.value = [];
+  isComplete.value = false;
+  phase.value = "connecting";
+}
+
+/** Takes an answer that carries a store, such as that to a deletion. */
+export function put(store: Store): void {
+  if (index.put(store)) draw();
+}
+
+export function find(id: string): Store | undefined {
+  return index.get(id);
+}
+
+/** Calls `listener` for every event, until the function it gives back is called. */
+export function onEvent(listener: (event: StoreEvent) => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+/** Reads the whole list again; all who ask at the same time get the same reading. */
+export function reload(): Promise<void> {
+  reloading ??= readAll(generation).finally(() => (reloading = undefined));
+  return reloading;
+}
+
+async function readAll(mine: number): Promise<void> {
+  let position: number | undefined;
+  index.beginReload();
+  try {
+    let token: string | undefined;
+    do {
+      const page = await listStores(token === undefined ? {} : { page_token: token });
+      if (mine !== generation) return;
+      page.stores.forEach((store) => index.put(store));
+      // The first page's: what changes while the others are read comes again as events.
+      position ??= page.position;
+      token = page.next_page_token ?? undefined;
+      failure.value = undefined;
+      draw();
+    } while (token !== undefined);
+    index.endReload();
+    isComplete.value = true;
+    draw();
+  } catch (error) {
+    if (mine !== generation) return;
+    index.abandonReload();
+    failure.value = messageOf(error);
+    // Without a token nothing will come; with one, the stream's own retries tell when the server is back.
+    if (error instanceof ApiError && error.status === 401) return;
+  }
+  stream ??= follow(position ?? 0);
+}
+
+function follow(position: number): EventStream {
+  return new EventStream(
+    position,
+    {
+      phase(next) {
+        // The list could not be read before: now that the server answers again, it can.
+        if (next === "live" && !isComplete.value) void reload();
+        phase.value = next;
+      },
+      poll: () => void reload(),
+      message: ({ event, data }) => {
+        if (event === "reset") void reload();
+        else take(JSON.parse(data) as StoreEvent);
+      },
+    },
+    { fetch: apiFetch, random: Math.random, now: Date.now },
+  );
+}
+
+function take(event: StoreEvent): void {
+  const store = index.apply(event);
+  if (store) {
+    announce(store.name, event);
+    draw();
+  }
+  for (const listener of listeners) listener(event);
+  if (reads.backlog > BACKLOG_MAX) {
+    reads.clear();
+    void reload();
+  } else {
+    reads.want(event.store_id);
+  }
+}
+
+function draw(): void {
+  drawing ??= setTimeout(() => {
+    drawing = undefined;
+    shown.value = index.all();
+  }, DRAW_EVERY_MS);
+}
+
+document.addEventListener("visibilitychange", () => {
+  clearTimeout(hiding);
+  if (document.hidden) hiding = setTimeout(() => stream?.setVisible(false), HIDDEN_FOR_MS);
+  else stream?.setVisible(true);
+});

@@ -1,0 +1,76 @@
+// All stores that are known, kept right although lists, single reads and events arrive in any order. Pure.
+//
+// What decides is the store's `version`: a document with an older one never replaces a newer one. An event carries no
+// version, only what the status is after it; it is shown at once, until a newer document confirms it.
+
+import type { Store, StoreEvent } from "@/api/types";
+
+interface Row {
+  store: Store;
+  /** The event that the shown status comes from, while no newer document has come. */
+  patchedAt: number | undefined;
+}
+
+export class StoreIndex {
+  #rows = new Map<string, Row>();
+  #heard = new Map<string, number>();
+  /** Ids seen since the running reload began; undefined while none runs. */
+  #reloaded: Set<string> | undefined;
+
+  get(id: string): Store | undefined {
+    return this.#rows.get(id)?.store;
+  }
+
+  all(): Store[] {
+    return Array.from(this.#rows.values(), (row) => row.store);
+  }
+
+  /** Takes a document that was just read. False if it was too old to change anything. */
+  put(store: Store): boolean {
+    this.#reloaded?.add(store.id);
+    const row = this.#rows.get(store.id);
+    if (row) {
+      const isOlder = store.version < row.store.version;
+      // The same version as before the event: it was read before the event, or by a slow replica.
+      const isOutrun = row.patchedAt !== undefined && store.version === row.store.version;
+      // Deletion is for good, whatever comes late.
+      const isUndead = row.store.status === "DELETED" && store.status !== "DELETED";
+      if (isOlder || isOutrun || isUndead) return false;
+    }
+    this.#rows.set(store.id, { store, patchedAt: undefined });
+    return true;
+  }
+
+  /** Takes an event. Gives the store as it is shown now; undefined if the event is old or the store unknown. */
+  apply(event: StoreEvent): Store | undefined {
+    if (event.position <= (this.#heard.get(event.store_id) ?? -1)) return undefined;
+    this.#heard.set(event.store_id, event.position);
+    this.#reloaded?.add(event.store_id);
+    const row = this.#rows.get(event.store_id);
+    if (!row || row.store.status === "DELETED") return undefined;
+    const store: Store = { ...row.store, status: event.status, step: event.step ?? null };
+    this.#rows.set(event.store_id, { store, patchedAt: event.position });
+    return store;
+  }
+
+  /** A reload begins: what it does not bring, and nobody else brings meanwhile, will be gone. */
+  beginReload(): void {
+    this.#reloaded = new Set();
+  }
+
+  /** All pages have been put. */
+  endReload(): void {
+    const seen = this.#reloaded;
+    this.#reloaded = undefined;
+    if (!seen) return;
+    for (const [id, row] of this.#rows) {
+      // The list leaves out deleted stores; the evidence of those seen going stays on the page.
+      if (!seen.has(id) && row.store.status !== "DELETED") this.#rows.delete(id);
+    }
+  }
+
+  /** A reload that broke off removes nothing. */
+  abandonReload(): void {
+    this.#reloaded = undefined;
+  }
+}

@@ -1,0 +1,23 @@
+// The pages and their addresses, all under /ui/.
+
+import { createRouter, createWebHistory } from "vue-router";
+import StoresPage from "./pages/StoresPage.vue";
+
+export const router = createRouter({
+  history: createWebHistory(import.meta.env.BASE_URL),
+  routes: [
+    { path: "/", redirect: "/stores" },
+    { path: "/stores", name: "stores", component: StoresPage, meta: { title: "Stores" } },
+    { path: "/stores/:id", name: "store", component: () => import("./pages/StorePage.vue"), props: true },
+    { path: "/:rest(.*)*", name: "unknown", component: () => import("./pages/UnknownPage.vue"), meta: { title: "Not found" } },
+  ],
+  scrollBehavior: (to, from, saved) => saved ?? (to.path === from.path ? false : { top: 0 }),
+});
+
+router.afterEach((to, from) => {
+  if (typeof to.meta.title === "string") document.title = `${to.meta.title} · Store platform`;
+  // Whoever cannot see that the page changed is taken to its beginning; not at the first page, where nothing changed.
+  if (from.matched.length > 0 && to.path !== from.path) {
+    requestAnimationFrame(() => document.getElementById("main")?.focus({ preventScroll: true }));
+  }
+});

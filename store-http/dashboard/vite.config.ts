@@ -1,0 +1,31 @@
+// How the dashboard is built and served while one works on it. The server embeds `dist` and serves it under /ui/.
+
+import { fileURLToPath } from "node:url";
+import tailwindcss from "@tailwindcss/vite";
+import vue from "@vitejs/plugin-vue";
+import { defineConfig } from "vitest/config";
+
+const api = process.env.API_URL ?? "http://127.0.0.1:5000";
+// The server refuses a foreign Host and Origin; behind the proxy both are its own.
+const proxy = {
+  target: api,
+  changeOrigin: true,
+  headers: { origin: new URL(api).origin },
+};
+
+export default defineConfig({
+  base: "/ui/",
+  plugins: [vue(), tailwindcss()],
+  resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
+  server: { port: Number(process.env.PORT ?? 3000), proxy: { "/api": proxy, "/docs": proxy } },
+  build: {
+    target: "es2022",
+    // The content security policy allows no data: for scripts and styles, and icons are drawn in the markup.
+    assetsInlineLimit: 0,
+    // Every browser that runs es2022 preloads modules by itself.
+    modulePreload: { polyfill: false },
+  },
+  // Options API and devtools are not used: they would only be weight.
+  define: { __VUE_OPTIONS_API__: false, __VUE_PROD_DEVTOOLS__: false },
+  test: { include: ["test/**/*.test.ts"], environment: "node" },
+});
