@@ -496,22 +496,3 @@ async fn shutdown_lets_running_actions_end_and_the_next_run_goes_on() {
     let _reconciler = world.another("second").start(Scope::All);
     world.until(&store.id, Status::Ready).await;
 }
-
-#[tokio::test(start_paused = true)]
-async fn a_condition_goes_degraded_and_back_without_a_write() {
-    let world = World::new();
-    let _reconciler = world.start();
-    let store = world.create("demo").await;
-    let ready = world.until(&store.id, Status::Ready).await;
-    world.cluster.set_image_broken(&id(&store.id), true);
-    let degraded = world.until_that(&store.id, |store| store.condition.as_deref() == Some("degraded")).await;
-    assert_eq!((degraded.status, degraded.version), (Status::Ready, ready.version));
-    world.cluster.set_image_broken(&id(&store.id), false);
-    world.until_that(&store.id, |store| store.condition.as_deref() == Some("healthy")).await;
-}
-
-#[test]
-fn an_error_of_a_port_never_prints_its_source() {
-    let error = PortError::new(ErrorClass::Transient, "no answer").because("the source");
-    assert_eq!(error.to_string(), "no answer");
-}

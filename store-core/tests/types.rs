@@ -9,7 +9,7 @@ use pretty_assertions::assert_eq;
 use proptest::prelude::*;
 use rstest::rstest;
 use store_core::lifecycle::{Desired, Failure, FailureCode, Gate, Gates, ObjectRef, Progress, Provisioning, Status};
-use store_core::ports::Entropy;
+use store_core::ports::{Entropy, ErrorClass, PortError};
 use store_core::service::{CreateStore, StoreRef};
 use store_core::store::{
     AdminEmail, AdminPassword, AdminUsername, CipherError, CredentialsCipher, CredentialsKey, Engine, Plan,
@@ -246,4 +246,10 @@ fn a_reason_is_one_line_with_culprit_and_hint() {
     assert_eq!(failure.reason(), "The image cannot be pulled: Back-off pulling image [Pod server-0]. Check its name");
     let long = failure.quoting(&"x".repeat(5000));
     assert_eq!(long.event.expect("an event").len(), Failure::EVENT_MAX);
+}
+
+#[test]
+fn an_error_of_a_port_never_prints_its_source() {
+    let error = PortError::new(ErrorClass::Transient, "no answer").because("the source");
+    assert_eq!(error.to_string(), "no answer");
 }

@@ -15,6 +15,9 @@ is the operator's.
 {{- fail (printf "the key 'platform' lacks '%s': %s" . $remedy) -}}
 {{- end -}}
 {{- end -}}
+{{- if and .Values.ingress.tls.enabled (not (hasPrefix "https://" $platform.publicUrl)) -}}
+{{- fail (printf "ingress.tls.enabled is true, but the store's public URL is %s: set the platform's PUBLIC_URL_TEMPLATE to https://{name}.your.domain before you create stores with TLS" $platform.publicUrl) -}}
+{{- end -}}
 {{- end }}
 
 {{/* Selectors: few labels, which never change during a store's life. Takes {root, component}. */}}

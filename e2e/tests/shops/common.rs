@@ -1,5 +1,7 @@
 //! What the tests of shops share.
 
+use std::collections::BTreeSet;
+
 use e2e::{Api, Kubectl, text};
 use serde_json::Value;
 
@@ -54,7 +56,27 @@ pub(crate) async fn is_gone(api: &Api, kubectl: &Kubectl, store: &Value) -> Valu
     assert_eq!(api.delete(&id).await["status"], "DELETING");
     let gone = api.until_status(&id, "DELETED").await;
     kubectl.until_nothing_is_left(&text(&store["namespace"])).await;
-    assert!(gone["teardown"]["namespace_uid"].is_string(), "{gone:#}");
-    assert_eq!(gone["teardown"]["volumes"].as_array().map(Vec::len), Some(2), "{gone:#}");
+    tells_what_was_removed(&gone);
     gone
+}
+
+/// The evidence of a READY store's teardown: what there was, and when each part of it had gone.
+fn tells_what_was_removed(gone: &Value) {
+    let evidence = &gone["teardown"];
+    assert!(evidence["namespace_uid"].is_string(), "{gone:#}");
+    assert!(evidence["release_revisions"].as_array().is_some_and(|all| !all.is_empty()), "{gone:#}");
+    let of = |list: &str, field: &str| -> BTreeSet<String> {
+        evidence[list].as_array().into_iter().flatten().map(|entry| text(&entry[field])).collect()
+    };
+    assert_eq!(of("workloads", "name"), BTreeSet::from(["database", "server"].map(str::to_owned)), "{gone:#}");
+    assert_eq!(evidence["volumes"].as_array().map(Vec::len), Some(2), "{gone:#}");
+    assert_eq!(of("volumes", "reclaim_policy"), BTreeSet::from(["Delete".to_owned()]), "{gone:#}");
+    assert_eq!(of("volumes", "fate"), BTreeSet::from(["deleted".to_owned()]), "{gone:#}");
+    let steps = evidence["steps"].as_array().expect("steps");
+    let phases: Vec<String> = steps.iter().map(|step| text(&step["phase"])).collect();
+    assert_eq!(phases, ["release", "namespace", "volumes"], "{gone:#}");
+    let moment = |value: &Value| text(value).parse::<jiff::Timestamp>().expect("a time");
+    for step in steps {
+        assert!(moment(&step["started_at"]) <= moment(&step["ended_at"]), "{gone:#}");
+    }
 }

@@ -77,17 +77,12 @@ async fn is_served_by(api: &Api, kubectl: &Kubectl, lab: &Lab, store: &Value, ta
     until("the store answers", Duration::from_secs(20), || site.download("/health")).await;
 }
 
-/// The operator's revision is the last one, deployed, and the store says so; ours would be one more.
+/// The operator's revision is the last one, deployed; ours would be one more. The store stays READY.
 async fn is_revision(api: &Api, kubectl: &Kubectl, store: &Value, revision: u64) {
     let (id, release) = (text(&store["id"]), text(&store["helm_release"]));
     let statuses = kubectl.record_statuses(&release);
     assert_eq!(statuses.len() as u64, revision, "{statuses:?}");
     assert_eq!(statuses.iter().filter(|status| *status == "deployed").count(), 1, "{statuses:?}");
-    until(&format!("the store tells of revision {revision}"), Duration::from_secs(30), || async {
-        let now = api.store(&id).await;
-        assert_eq!(now["status"], "READY", "{now:#}");
-        let told = now.get("revision");
-        if told.is_none_or(|told| *told == revision) { Ok(()) } else { Err(now["revision"].to_string()) }
-    })
-    .await;
+    let now = api.store(&id).await;
+    assert_eq!(now["status"], "READY", "{now:#}");
 }

@@ -42,7 +42,7 @@ pub enum FailureCode {
     TimedOut,
     /// A workload of a READY store is not ready.
     NotReady,
-    /// An object of a READY store is missing or was changed.
+    /// The namespace or a workload of a READY store is missing or going away.
     Drift,
     /// The ingress names a class that the cluster does not have.
     IngressClassMissing,

@@ -309,6 +309,12 @@ impl Turn<'_> {
             self.core.forget(&self.store.id);
             self.count_errors(0);
         }
+        let now = self.shared_now();
+        if kind == ActionKind::Uninstall
+            && let Progress::Deleting(deleting) = &mut self.store.progress
+        {
+            deleting.ends(TeardownPhase::Release, now);
+        }
         self.after_action(kind, Vec::new()).await
     }
 
@@ -322,12 +328,8 @@ impl Turn<'_> {
 
     /// Writes down what the action changed in the turn's own knowledge: budget, errors, how far a teardown is.
     async fn after_action(&mut self, kind: ActionKind, mut events: Vec<EventDraft>) -> Result<Next, RepositoryError> {
-        let now = self.shared_now();
         match &mut self.store.progress {
-            Progress::Deleting(d) if kind == ActionKind::Uninstall => {
-                d.uninstall_tried = true;
-                d.ends(TeardownPhase::Release, now);
-            }
+            Progress::Deleting(d) if kind == ActionKind::Uninstall => d.uninstall_tried = true,
             Progress::Deleted(_) if kind == ActionKind::DeleteNamespace && events.is_empty() => {
                 let message = "a namespace that arrived after the deletion was removed";
                 events.push(EventDraft::new(EventKind::LateArrivalRemoved, message));

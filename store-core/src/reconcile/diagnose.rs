@@ -107,7 +107,7 @@ pub fn condition(store: &Store, seen: &Observation, now: Timestamp) -> Condition
     match seen.namespace {
         NamespaceSeen::Unknown => return Condition::Unknown,
         NamespaceSeen::Active { .. } => {}
-        _ => return Condition::Degraded(drifted("Namespace", &store.id.namespace())),
+        _ => return Condition::Degraded(without_namespace(&store.id.namespace())),
     }
     let judge = Judge { store, met: usize::MAX, now, shared_now: now };
     // A setup job that somebody runs again says nothing of the shop.
@@ -133,7 +133,11 @@ fn judge_unready(store: &Store, seen: &Observation, component: Component, now: T
     if unready_for < FailureCode::NotReady.grace() {
         return Condition::Healthy;
     }
-    let suspect = prime_suspect(store, seen).map(|suspect| suspect.message).unwrap_or_default();
+    let suspect = match prime_suspect(store, seen) {
+        // It fails no store, but a pod that it keeps away does not come back before it does.
+        Some(suspect) if suspect.code == FailureCode::WebhookDown => return Condition::Degraded(suspect),
+        suspect => suspect.map(|suspect| suspect.message).unwrap_or_default(),
+    };
     Condition::Degraded(
         Failure::new(
             FailureCode::NotReady,
@@ -152,6 +156,16 @@ fn drifted(kind: &str, name: &str) -> Failure {
         "Somebody removed it by hand; `helm rollback` to the deployed revision brings it back (`helm history` lists it)",
     )
     .blaming(ObjectRef::new(kind, name))
+}
+
+/// Helm's own records were in it: there is nothing to roll back to.
+fn without_namespace(name: &str) -> Failure {
+    Failure::new(
+        FailureCode::Drift,
+        format!("Namespace {name} is missing or going away"),
+        "Somebody removed it by hand, and the shop's data with it; delete the store, and create it again",
+    )
+    .blaming(ObjectRef::new("Namespace", name))
 }
 
 /// What people call a component.

@@ -145,7 +145,9 @@ fn of_container(container: &ContainerStatus) -> Option<Finding> {
     if container.ready || never_failed {
         return None;
     }
-    let crashes = restarts.max(1);
+    // A restart follows each crash but one that it still waits for.
+    let is_down = state.is_none_or(|state| state.running.is_none());
+    let crashes = (restarts + u32::from(is_down)).max(1);
     if is_out_of_room(&crash_words(container)) {
         let what = format!("its container {name} ends because a volume is full");
         return Some((FailureCode::VolumeFull, what, crash_words(container), crashes));

@@ -69,10 +69,16 @@ async fn nothing_is_changed_outside_of_stores() {
         assert_refused("their namespace", namespaces.delete("store-platform", &try_away).await);
         assert_refused("a namespace without a store", namespaces.create(&try_to, &namespace(&[])).await);
 
+        let privileged = [("store-platform/installation", "x"), ("pod-security.kubernetes.io/enforce", "privileged")];
+        for labels in [&privileged[..], &privileged[..1]] {
+            assert_refused("a namespace that admits any pod", namespaces.create(&try_to, &namespace(labels)).await);
+        }
+
         let own = bench.store.id.namespace();
         secrets(&own).create(&try_to, &secret).await.unwrap();
         secrets(&own).delete(&bench.store.id.credentials_secret(), &try_away).await.unwrap();
-        namespaces.create(&try_to, &namespace(&[("store-platform/installation", "x")])).await.unwrap();
+        let restricted = [("store-platform/installation", "x"), ("pod-security.kubernetes.io/enforce", "restricted")];
+        namespaces.create(&try_to, &namespace(&restricted)).await.unwrap();
         namespaces.delete(&own, &try_away).await.unwrap();
     })
     .await;

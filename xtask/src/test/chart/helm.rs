@@ -31,6 +31,15 @@ impl Helm {
 
     /// The output of `lint` or `template`.
     pub(super) fn run(&self, verb: &str, sample: &Sample) -> Result<String> {
+        self.run_with(verb, sample, &format!("{}\n", sample.document))
+    }
+
+    /// The rendered objects with this platform document, written so.
+    pub(super) fn render_with(&self, sample: &Sample, document: &str) -> Result<Vec<Value>> {
+        objects(&self.run_with("template", sample, document)?)
+    }
+
+    fn run_with(&self, verb: &str, sample: &Sample, document: &str) -> Result<String> {
         let mut command = Command::new(&self.program);
         // Without a version Helm 3 renders for a Kubernetes of its own that no chart of today supports.
         command.args([verb, "--kube-version", &sample.kubernetes]);
@@ -42,7 +51,7 @@ impl Helm {
         for file in &files {
             command.arg("--values").arg(file);
         }
-        let output = exec::feed(command.args(["--values", "-"]), &format!("{}\n", sample.document));
+        let output = exec::feed(command.args(["--values", "-"]), document);
         for file in files.iter().filter(|file| !file.starts_with(chart())) {
             std::fs::remove_file(file)?;
         }

@@ -2,6 +2,7 @@
 //! laptop and of a server; what it renders is safe and as large as its plan says; and it refuses what would break a store.
 
 mod helm;
+mod network;
 mod pods;
 mod refusals;
 mod samples;
@@ -91,6 +92,7 @@ fn judge_both(helms: &[Helm; 2], sample: &Sample) -> Result<()> {
         bail!("{} and {} differ", one.name, other.name);
     }
     judge(&objects)?;
+    network::judge(&objects)?;
     pods::judge(&objects, &sample.merged_values()?, &sample.plan)
 }
 

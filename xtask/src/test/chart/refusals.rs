@@ -45,6 +45,8 @@ pub(super) fn check(helm: &Helm, outcome: &mut Outcome) {
     demand("an unknown engine", &sample().platform("engine", json!("shopify")), &["/platform/engine", "woocommerce"]);
     demand("a store id that is none", &sample().platform("store", json!("../etc")), &["/platform/store"]);
     demand("a secret among the platform's values", &sample().platform("password", json!("x")), &["password"]);
+    let plain = sample().values(json!({"ingress": {"tls": {"enabled": true}}}));
+    demand("TLS for a store whose address is http", &plain, &["http://sample.localhost:8080", "PUBLIC_URL_TEMPLATE"]);
     let wrong = sample().values(json!({"woocommerce": {"mysql": {"flavour": "oracle"}}}));
     demand("an unknown database flavour", &wrong, &["flavour"]);
     outcome.check(&format!("{} refuses an unknown key at every level", helm.name), unknown_keys(helm));

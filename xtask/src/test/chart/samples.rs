@@ -56,7 +56,8 @@ impl Sample {
     pub(super) fn values_file(mut self, name: &str) -> Self {
         self.what = format!("{}, {name}", self.what);
         self.files.push(json!(name));
-        self
+        // Of a server: its ingress has TLS.
+        if name == VALUES[1] { self.platform("publicUrl", json!("https://sample.localhost")) } else { self }
     }
 
     /// An operator's values file over what there is.

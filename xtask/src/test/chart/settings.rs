@@ -25,6 +25,7 @@ pub(super) fn check(helms: &[Helm; 2], outcome: &mut Outcome) -> Result<()> {
             check("with TLS, every address of the store is https", tls(helm, engine));
             check("traefik and local-path, as on k3s", k3s(helm, engine));
             check("values.yaml < first file < second file < the platform's document", precedence(helm, engine));
+            check("a platform document of exactly 4096 bytes", whole_pages(helm, engine));
             check("without its plugin only if somebody says so", with_plugin(helm, engine));
         }
         outcome.check(&format!("{}: MySQL in MariaDB's place", helm.name), mysql(helm));
@@ -52,6 +53,19 @@ fn tls(helm: &Helm, engine: &str) -> Result<()> {
     let named = sample.values(json!({"ingress": {"tls": {"secretName": "wildcard"}}}));
     let objects = helm.render(&named)?;
     demand(&object(&objects, "Ingress")?["spec"]["tls"][0]["secretName"], &json!("wildcard"), "a secret of one's own")
+}
+
+/// Some versions of Helm lose the last line of values that fill their buffer to the byte.
+fn whole_pages(helm: &Helm, engine: &str) -> Result<()> {
+    let sample = Sample::new(engine).values_file(VALUES[0]);
+    let expected = helm.render(&sample)?;
+    for length in [4096, 8192] {
+        let document = format!("{:<1$}\n", sample.document.to_string(), length - 1);
+        if document.len() != length || helm.render_with(&sample, &document)? != expected {
+            bail!("{length} bytes render something else");
+        }
+    }
+    Ok(())
 }
 
 fn k3s(helm: &Helm, engine: &str) -> Result<()> {
