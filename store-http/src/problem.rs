@@ -52,6 +52,7 @@ pub(crate) enum Kind {
     TooSlow,
     NameTaken,
     WrongStatus,
+    StoreProtected,
     VersionMismatch,
     BodyTooLarge,
     WrongMediaType,
@@ -77,6 +78,7 @@ impl Kind {
             Self::TooSlow => ("too-slow", "The body came too slowly", StatusCode::REQUEST_TIMEOUT),
             Self::NameTaken => ("name-taken", "The name is taken", StatusCode::CONFLICT),
             Self::WrongStatus => ("wrong-status", "The store's status does not allow it", StatusCode::CONFLICT),
+            Self::StoreProtected => ("store-protected", "The store is protected", StatusCode::CONFLICT),
             Self::VersionMismatch => ("version-mismatch", "The store has changed", StatusCode::PRECONDITION_FAILED),
             Self::BodyTooLarge => ("body-too-large", "The body is too large", StatusCode::PAYLOAD_TOO_LARGE),
             Self::WrongMediaType => ("wrong-media-type", "The body must be JSON", StatusCode::UNSUPPORTED_MEDIA_TYPE),
@@ -176,7 +178,10 @@ impl From<ServiceError> for Refusal {
                 refusal.with_header(header::LOCATION, &crate::routes::location(existing.as_str()))
             }
             ServiceError::NotFound { .. } => Self::new(Kind::UnknownStore, detail),
-            ServiceError::WrongStatus { .. } => Self::new(Kind::WrongStatus, detail),
+            ServiceError::WrongStatus { .. } | ServiceError::CannotProtect { .. } => {
+                Self::new(Kind::WrongStatus, detail)
+            }
+            ServiceError::Protected { .. } => Self::new(Kind::StoreProtected, detail),
             ServiceError::VersionMismatch { current } => {
                 Self::new(Kind::VersionMismatch, detail).with_header(header::ETAG, &format!("\"{current}\""))
             }

@@ -107,6 +107,10 @@ pub(crate) enum Command {
     Delete(DeleteArgs),
     /// Try a FAILED store again
     Retry(RetryArgs),
+    /// Refuse to delete a store, until it is unprotected
+    Protect(ProtectArgs),
+    /// Let a store be deleted again
+    Unprotect(ProtectArgs),
     /// See a store through that is on its way, until it can sell or is gone
     Wait(StoreWaitArgs),
     /// Show what happened to a store
@@ -226,6 +230,14 @@ pub(crate) struct RetryArgs {
     /// Whether to wait.
     #[command(flatten)]
     pub(crate) wait: WaitArgs,
+}
+
+/// `store protect` and `store unprotect`
+#[derive(Debug, Args)]
+pub(crate) struct ProtectArgs {
+    /// Name or id
+    #[arg(value_parser = values::parse_store)]
+    pub(crate) store: StoreRef,
 }
 
 /// `store wait`

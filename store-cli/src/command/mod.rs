@@ -10,6 +10,7 @@ mod events;
 mod list;
 mod open;
 mod outcome;
+mod protect;
 mod retry;
 mod wait;
 
@@ -50,6 +51,8 @@ pub(crate) async fn run(cli: Cli, terminal: Terminal) -> Result<(), Failure> {
         Command::Get(args) => list::get(&context, args).await,
         Command::Delete(args) => delete::run(&context, args).await,
         Command::Retry(args) => retry::run(&context, args).await,
+        Command::Protect(args) => protect::run(&context, &args, true).await,
+        Command::Unprotect(args) => protect::run(&context, &args, false).await,
         Command::Wait(args) => wait::run(&context, args).await,
         Command::Events(args) => events::run(&context, args).await,
         Command::Open(args) => open::run(&context, args).await,

@@ -132,6 +132,10 @@ impl Door for Embedded {
         Ok(self.platform.service().retry(&by_id(id)?, request, None).await?)
     }
 
+    async fn protect(&self, id: &str, protected: bool) -> Result<StoreDocument, Failure> {
+        Ok(self.platform.service().protect(&by_id(id)?, protected, None).await?)
+    }
+
     async fn events(&self, id: &str, after: Position) -> Result<Vec<Event>, Failure> {
         Ok(self.platform.service().events(&by_id(id)?, after, PAGE).await?)
     }

@@ -89,6 +89,9 @@ pub(crate) trait Door: Send + Sync {
     /// Wants another attempt, with a new password where the old one is lost.
     async fn retry(&self, id: &str, password: Option<SecretString>) -> Result<StoreDocument, Failure>;
 
+    /// Refuses the store's deletion from now on, or allows it again.
+    async fn protect(&self, id: &str, protected: bool) -> Result<StoreDocument, Failure>;
+
     /// A store's history after a position, oldest first; at most a page of it.
     async fn events(&self, id: &str, after: Position) -> Result<Vec<Event>, Failure>;
 

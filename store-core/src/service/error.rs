@@ -41,6 +41,18 @@ pub enum ServiceError {
         /// The status now.
         status: Status,
     },
+    /// The store is protected from deletion.
+    #[error("the store {name} is protected from deletion; take its protection away first")]
+    Protected {
+        /// Its name.
+        name: String,
+    },
+    /// What is on its way to nothing cannot be protected any more.
+    #[error("a store that is {status} cannot be protected")]
+    CannotProtect {
+        /// The status now.
+        status: Status,
+    },
     /// The store changed since the caller saw it.
     #[error("the store has changed since: it is at version {current} now; read it again")]
     VersionMismatch {
@@ -81,10 +93,11 @@ impl ServiceError {
         }
     }
 
-    /// Names the name that was asked for, which the repository's error does not carry.
+    /// Names the name that was asked for or meant, which the repository's error does not carry.
     pub(super) fn naming(self, wanted: &str) -> Self {
         match self {
             Self::NameTaken { existing, .. } => Self::NameTaken { name: wanted.to_owned(), existing },
+            Self::Protected { .. } => Self::Protected { name: wanted.to_owned() },
             other => other,
         }
     }
@@ -98,6 +111,7 @@ impl From<RepositoryError> for ServiceError {
             RepositoryError::NotFound => Self::NotFound { which: "of that id".to_owned() },
             RepositoryError::VersionMismatch { current } => Self::VersionMismatch { current },
             RepositoryError::WrongStatus { status } => Self::WrongStatus { status },
+            RepositoryError::Protected => Self::Protected { name: String::new() },
             RepositoryError::BadCursor => Self::BadPageToken,
             RepositoryError::Unavailable { .. } => Self::Unavailable { reason: error.to_string() },
             RepositoryError::Internal(_) => Self::Internal(Box::new(error)),

@@ -64,7 +64,7 @@ pub fn openapi() -> openapi::OpenApi {
 fn api() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(stores::list, stores::create))
-        .routes(routes!(stores::get, stores::delete))
+        .routes(routes!(stores::get, stores::patch, stores::delete))
         .routes(routes!(stores::retry))
         .routes(routes!(events::history))
         .routes(routes!(events::follow))

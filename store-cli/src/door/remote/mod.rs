@@ -43,6 +43,11 @@ struct RetryBody<'a> {
     admin_password: Option<&'a str>,
 }
 
+#[derive(Serialize)]
+struct PatchBody {
+    protected: bool,
+}
+
 /// A page of a history.
 #[derive(Deserialize)]
 struct EventPage {
@@ -128,6 +133,11 @@ impl Door for Remote {
     async fn retry(&self, id: &str, password: Option<SecretString>) -> Result<StoreDocument, Failure> {
         let body = RetryBody { admin_password: password.as_ref().map(ExposeSecret::expose_secret) };
         self.client.send(Call::new(Method::POST, &["stores", id, "retry"]).json(&body)?).await
+    }
+
+    async fn protect(&self, id: &str, protected: bool) -> Result<StoreDocument, Failure> {
+        let call = Call::new(Method::PATCH, &["stores", id]).json(&PatchBody { protected })?.repeatable();
+        self.client.send(call).await
     }
 
     async fn events(&self, id: &str, after: Position) -> Result<Vec<Event>, Failure> {
