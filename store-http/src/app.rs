@@ -7,13 +7,16 @@ use axum::body::Bytes;
 use serde::{Deserialize, Serialize};
 use store_core::StoreService;
 use store_core::store::PublicUrlTemplate;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 
 use crate::feed::Feed;
 use crate::middleware::{self, HostRule};
 use crate::routes;
+
+/// How many logs are read at once: each holds a connection to the cluster.
+pub(crate) const LOG_READERS_MAX: usize = 64;
 
 /// Who works on the stores of this database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -61,15 +64,19 @@ pub struct App {
     pub(crate) role: watch::Receiver<Role>,
     pub(crate) document: Bytes,
     pub(crate) facts: Arc<Facts>,
+    /// Places for those who read logs.
+    pub(crate) log_readers: Arc<Semaphore>,
+    pub(crate) stop: CancellationToken,
 }
 
 impl App {
     /// Puts the routes' needs together, and starts following the changes until `stop`, which also ends the streams of
     /// `GET /events`. Needs a tokio runtime.
     pub fn new(service: StoreService, role: watch::Receiver<Role>, stop: CancellationToken) -> Self {
-        let feed = Feed::start(service.clone(), stop);
+        let feed = Feed::start(service.clone(), stop.clone());
         let document = crate::openapi_text().into();
-        Self { service, feed, role, document, facts: Arc::default() }
+        let log_readers = Arc::new(Semaphore::new(LOG_READERS_MAX));
+        Self { service, feed, role, document, facts: Arc::default(), log_readers, stop }
     }
 
     /// Tells clients these facts.

@@ -47,6 +47,7 @@ pub(crate) enum Kind {
     HostNotAllowed,
     OriginNotAllowed,
     UnknownStore,
+    NoPod,
     UnknownRoute,
     WrongMethod,
     TooSlow,
@@ -73,6 +74,7 @@ impl Kind {
             Self::HostNotAllowed => ("host-not-allowed", "This host is not served", StatusCode::MISDIRECTED_REQUEST),
             Self::OriginNotAllowed => ("origin-not-allowed", "This origin is not allowed", StatusCode::FORBIDDEN),
             Self::UnknownStore => ("unknown-store", "There is no such store", StatusCode::NOT_FOUND),
+            Self::NoPod => ("no-pod", "There is no such pod yet", StatusCode::NOT_FOUND),
             Self::UnknownRoute => ("unknown-route", "There is no such route", StatusCode::NOT_FOUND),
             Self::WrongMethod => ("wrong-method", "The method is not allowed", StatusCode::METHOD_NOT_ALLOWED),
             Self::TooSlow => ("too-slow", "The body came too slowly", StatusCode::REQUEST_TIMEOUT),
@@ -177,6 +179,7 @@ impl From<ServiceError> for Refusal {
                 refusal.problem.existing_id = Some(existing.to_string());
                 refusal.with_header(header::LOCATION, &crate::routes::location(existing.as_str()))
             }
+            ServiceError::NoPod { .. } => Self::new(Kind::NoPod, detail),
             ServiceError::NotFound { .. } => Self::new(Kind::UnknownStore, detail),
             ServiceError::WrongStatus { .. } | ServiceError::CannotProtect { .. } => {
                 Self::new(Kind::WrongStatus, detail)

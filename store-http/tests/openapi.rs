@@ -41,6 +41,8 @@ fn every_route_is_documented_with_its_answers() {
         "GET /api/v1/stores 200 400 403 421 500 503 504",
         "GET /api/v1/stores/{id} 200 403 404 421 500 503 504",
         "GET /api/v1/stores/{id}/events 200 400 403 404 421 500 503 504",
+        "GET /api/v1/stores/{id}/logs 200 400 403 404 421 500 503 504",
+        "GET /api/v1/stores/{id}/pods 200 403 404 421 500 503 504",
         "GET /livez 200 403 421 500 503 504",
         "GET /openapi.json 200 403 421 500 503 504",
         "GET /readyz 200 403 421 500 503 504",

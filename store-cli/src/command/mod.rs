@@ -8,6 +8,7 @@ mod delete;
 mod doctor;
 mod events;
 mod list;
+mod logs;
 mod open;
 mod outcome;
 mod protect;
@@ -55,6 +56,7 @@ pub(crate) async fn run(cli: Cli, terminal: Terminal) -> Result<(), Failure> {
         Command::Unprotect(args) => protect::run(&context, &args, false).await,
         Command::Wait(args) => wait::run(&context, args).await,
         Command::Events(args) => events::run(&context, args).await,
+        Command::Logs(args) => logs::run(&context, args).await,
         Command::Open(args) => open::run(&context, args).await,
         #[cfg(feature = "embedded")]
         Command::Credentials(args) => credentials::run(&context, args).await,

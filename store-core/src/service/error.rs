@@ -1,5 +1,6 @@
 //! Why the service refuses: for people, with the field or the store named, and never with a secret.
 
+use super::PodComponent;
 use crate::lifecycle::Status;
 use crate::ports::{ErrorClass, PortError, RepositoryError};
 use crate::store::StoreId;
@@ -62,6 +63,14 @@ pub enum ServiceError {
     /// The idempotency key was used for another request.
     #[error("this Idempotency-Key was used for a different request; use a new key for a new request")]
     KeyReused,
+    /// There is no pod of this component, or it has not begun.
+    #[error("{name} has no pod of the component {component} that has begun; its events say how far it is")]
+    NoPod {
+        /// The store's name.
+        name: String,
+        /// The component.
+        component: PodComponent,
+    },
     /// The page token is not one of ours.
     #[error("the page token is not one that this server made; start again without it")]
     BadPageToken,

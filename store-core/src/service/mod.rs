@@ -2,6 +2,8 @@
 
 mod document;
 mod error;
+mod looking;
+mod pods;
 mod request;
 mod settings;
 
@@ -12,6 +14,7 @@ use tokio::sync::watch;
 
 pub use document::{FailureDocument, StoreDocument, StoreList};
 pub use error::{FieldError, ServiceError};
+pub use pods::{PodComponent, PodDocument, PodList};
 pub use request::{CreateStore, PatchStore, RetryStore, StoreRef};
 pub use settings::{ServiceParts, ServiceSettings};
 

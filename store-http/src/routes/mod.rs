@@ -3,6 +3,7 @@
 
 mod events;
 mod health;
+mod logs;
 mod stores;
 
 use std::borrow::Cow;
@@ -67,6 +68,8 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(stores::get, stores::patch, stores::delete))
         .routes(routes!(stores::retry))
         .routes(routes!(events::history))
+        .routes(routes!(logs::pods))
+        .routes(routes!(logs::logs))
         .routes(routes!(events::follow))
         .routes(routes!(health::health))
 }
