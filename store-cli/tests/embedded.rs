@@ -125,6 +125,18 @@ fn a_store_that_never_began_is_deleted_by_name() {
 }
 
 #[test]
+fn a_protected_store_stays_until_that_is_taken_back() {
+    let cli = platform();
+    create(&cli, "demo", &["--no-wait", "--quiet"]).assert().success();
+    run(&cli, &["protect", "demo"]).assert().success().stderr(contains("demo is protected from deletion"));
+    run(&cli, &["get", "demo"]).assert().success().stdout(contains("Protected:").and(contains("from deletion")));
+    let refused = contains("demo is protected from deletion").and(contains("store unprotect demo"));
+    run(&cli, &["delete", "demo", "--yes", "--no-wait"]).assert().code(1).stderr(refused);
+    run(&cli, &["unprotect", "demo"]).assert().success().stderr(contains("demo can be deleted"));
+    run(&cli, &["delete", "demo", "--yes", "--no-wait"]).assert().success();
+}
+
+#[test]
 fn with_another_process_at_work_the_wish_is_left_to_it() {
     let cli = platform();
     create(&cli, "demo", &["--no-wait"]).assert().success();

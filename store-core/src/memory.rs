@@ -310,6 +310,24 @@ impl StoreRepository for MemoryRepository {
         Ok(store)
     }
 
+    async fn request_protection(
+        &self,
+        id: &StoreId,
+        protected: bool,
+        expected: Option<u64>,
+        at: Timestamp,
+    ) -> Result<Store, RepositoryError> {
+        let mut memory = self.memory();
+        let row = memory.row(id)?;
+        let event = changes::request_protection(&mut row.store, protected, expected, at)?;
+        let store = row.store.clone();
+        if let Some(event) = event {
+            memory.write_event(&store, &event, at);
+            self.tell(Notice::Events);
+        }
+        Ok(store)
+    }
+
     async fn get(&self, id: &StoreId) -> Result<Option<Store>, RepositoryError> {
         Ok(self.memory().rows.get(id).map(|row| row.store.clone()))
     }

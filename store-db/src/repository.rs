@@ -132,6 +132,17 @@ impl StoreRepository for DatabaseRepository {
         self.writer.run(move |conn| intent::request_retry(conn, &id, password.as_ref(), expected, at)).await
     }
 
+    async fn request_protection(
+        &self,
+        id: &StoreId,
+        protected: bool,
+        expected: Option<u64>,
+        at: Timestamp,
+    ) -> Result<Store, RepositoryError> {
+        let id = id.clone();
+        self.writer.run(move |conn| intent::request_protection(conn, &id, protected, expected, at)).await
+    }
+
     async fn get(&self, id: &StoreId) -> Result<Option<Store>, RepositoryError> {
         let id = id.clone();
         self.readers.run(move |conn| queries::find(conn, &id)).await

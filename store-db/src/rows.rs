@@ -41,6 +41,7 @@ pub(crate) struct StoreRow {
     updated_at: i64,
     ready_at: Option<i64>,
     deleted_at: Option<i64>,
+    protected: bool,
 }
 
 /// What a change of intent writes.
@@ -54,6 +55,15 @@ pub(crate) struct IntentColumns {
     version: i64,
     updated_at: i64,
     due_at: Option<i64>,
+}
+
+/// What a change of a store's protection writes.
+#[derive(Debug, AsChangeset)]
+#[diesel(table_name = stores)]
+pub(crate) struct ProtectionColumns {
+    protected: bool,
+    version: i64,
+    updated_at: i64,
 }
 
 /// What a change of progress writes.
@@ -188,6 +198,7 @@ impl TryFrom<StoreRow> for Store {
                 desired: at.word("desired", &row.desired)?,
                 attempt: at.number("attempt", row.attempt)?,
                 generation: at.number("generation", row.generation)?,
+                protected: row.protected,
             },
             progress: at.json("progress", &row.progress)?,
             gates: at.json("gates", &row.gates)?,
@@ -284,6 +295,7 @@ impl StoreRow {
             updated_at: store.updated_at.as_microsecond(),
             ready_at: store.ready_at.map(Timestamp::as_microsecond),
             deleted_at: store.deleted_at.map(Timestamp::as_microsecond),
+            protected: store.intent.protected,
         })
     }
 }
@@ -299,6 +311,16 @@ impl IntentColumns {
             version: stored(store.version),
             updated_at: store.updated_at.as_microsecond(),
             due_at: Some(now),
+        }
+    }
+}
+
+impl ProtectionColumns {
+    pub(crate) fn new(store: &Store) -> Self {
+        Self {
+            protected: store.intent.protected,
+            version: stored(store.version),
+            updated_at: store.updated_at.as_microsecond(),
         }
     }
 }

@@ -40,6 +40,7 @@ diesel::table! {
         lease_until -> Nullable<BigInt>,
         due_at -> Nullable<BigInt>,
         in_flight -> Nullable<Text>,
+        protected -> Bool,
     }
 }
 

@@ -12,12 +12,12 @@ use jiff::Timestamp;
 use store_core::lifecycle::{Blocker, Failure, FailureCode, Gate, ObjectRef, Published, Store, VolumeFate};
 use store_core::ports::{
     ActionContext, ActionInFlight, ChangeStream, Clock, ClusterIdentity, CredentialsSeen, Deployer, ErrorClass,
-    Freshness, HealthProbe, NamespaceSeen, Observation, PortError, ReleaseSeen, SetupReport, SetupSeen, StopOutcome,
-    Suspicion, VolumeSeen, WorkloadSeen,
+    Freshness, HealthProbe, LogRequest, LogStream, NamespaceSeen, Observation, PodSeen, PortError, ReleaseSeen,
+    SetupReport, SetupSeen, StopOutcome, Suspicion, VolumeSeen, WorkloadSeen,
 };
 use store_core::store::{Component, Engine, StoreCredentials, StoreId};
 
-use crate::Behaviour;
+use crate::{Behaviour, pods};
 
 /// How long a request to the API server takes.
 const REQUEST: Duration = Duration::from_millis(300);
@@ -91,6 +91,12 @@ impl DemoCluster {
             () = self.clock.sleep(how_long) => Ok(()),
             () = context.cancel.cancelled() => Err(PortError::new(ErrorClass::Cancelled, "stopped")),
         }
+    }
+
+    /// When the release that is there was installed.
+    fn installed_at(&self, id: &StoreId) -> Option<Timestamp> {
+        self.settle(id);
+        self.namespaces().get(id)?.release.map(|release| release.installed_at)
     }
 
     fn look(&self, store: &Store) -> Observation {
@@ -194,6 +200,18 @@ impl HealthProbe for DemoCluster {
 
     async fn namespaces(&self) -> Result<Vec<(String, String)>, PortError> {
         Ok(self.namespaces().keys().map(|id| (id.to_string(), id.namespace())).collect())
+    }
+
+    async fn pods(&self, store: &Store) -> Result<Vec<PodSeen>, PortError> {
+        let seen = self.look(store);
+        Ok(self.installed_at(&store.id).map_or_else(Vec::new, |at| pods::pods(store, &seen, at)))
+    }
+
+    async fn logs(&self, store: &Store, request: LogRequest) -> Result<Option<LogStream>, PortError> {
+        let Some(installed_at) = self.installed_at(&store.id) else { return Ok(None) };
+        let (cluster, id) = (self.clone(), store.id.clone());
+        let is_there = move || cluster.installed_at(&id) == Some(installed_at);
+        Ok(Some(pods::logs(store, installed_at, Arc::clone(&self.clock), request, is_there)))
     }
 }
 

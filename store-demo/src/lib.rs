@@ -6,6 +6,7 @@
 
 mod behaviour;
 mod cluster;
+mod pods;
 mod samples;
 
 use std::sync::Arc;

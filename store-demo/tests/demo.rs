@@ -113,8 +113,8 @@ async fn it_holds_many_stores() {
         query.after = Some(token);
     }
     assert!(names.len() > 10_000, "{}", names.len());
-    let last = demo.service().get(&named("shop-10000")).await.unwrap();
-    assert_eq!(last.condition.as_deref(), Some("healthy"));
-    let events = demo.service().events(&named("shop-10000"), 0, 10).await.unwrap();
+    let last = named("shop-10000");
+    until(demo.service(), &last, |store| store.condition.as_deref() == Some("healthy")).await;
+    let events = demo.service().events(&last, 0, 10).await.unwrap();
     assert_eq!(events.len(), 2);
 }

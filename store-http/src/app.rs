@@ -7,7 +7,7 @@ use axum::body::Bytes;
 use serde::{Deserialize, Serialize};
 use store_core::StoreService;
 use store_core::store::PublicUrlTemplate;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 
@@ -16,6 +16,9 @@ use crate::metrics::{Census, Metrics};
 use crate::middleware::{self, HostRule};
 use crate::routes::{self, ui};
 use crate::tokens::TokensFile;
+
+/// How many logs are read at once: each holds a connection to the cluster.
+pub(crate) const LOG_READERS_MAX: usize = 64;
 
 /// Who works on the stores of this database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -65,8 +68,10 @@ pub struct App {
     pub(crate) facts: Arc<Facts>,
     pub(crate) dashboard: ui::Find,
     pub(crate) metrics: Option<Metrics>,
+    /// Places for those who read logs.
+    pub(crate) log_readers: Arc<Semaphore>,
+    pub(crate) stop: CancellationToken,
     tokens: Option<TokensFile>,
-    stop: CancellationToken,
 }
 
 impl App {
@@ -76,7 +81,8 @@ impl App {
         let feed = Feed::start(service.clone(), stop.clone());
         let document = crate::openapi_text().into();
         let (facts, dashboard) = (Arc::default(), ui::dashboard as ui::Find);
-        Self { service, feed, role, document, facts, dashboard, metrics: None, tokens: None, stop }
+        let log_readers = Arc::new(Semaphore::new(LOG_READERS_MAX));
+        Self { service, feed, role, document, facts, dashboard, metrics: None, log_readers, stop, tokens: None }
     }
 
     /// Tells clients these facts.

@@ -34,6 +34,31 @@ pub(crate) enum Presence {
 
 /// Reads a body whose fields are all texts. `null` counts as absent.
 pub(crate) async fn texts(request: Request, known: &[&str], presence: Presence) -> Result<Texts, Refusal> {
+    fields(request, known, presence, |value| match value {
+        Value::String(text) => Ok(text),
+        other => Err(format!("must be a string, this is {}", type_name(&other))),
+    })
+    .await
+}
+
+/// Reads a body whose fields are all yes or no. `null` counts as absent.
+pub(crate) async fn flags(request: Request, known: &[&str]) -> Result<BTreeMap<String, bool>, Refusal> {
+    fields(request, known, Presence::Required, |value| match value {
+        Value::Bool(flag) => Ok(flag),
+        other => Err(format!("must be true or false, this is {}", type_name(&other))),
+    })
+    .await
+}
+
+/// What becomes of a value, or what is wrong with it, in words that do not quote it.
+type Take<T> = fn(Value) -> Result<T, String>;
+
+async fn fields<T>(
+    request: Request,
+    known: &[&str],
+    presence: Presence,
+    take: Take<T>,
+) -> Result<BTreeMap<String, T>, Refusal> {
     let (parts, body) = request.into_parts();
     // Before a single byte is read, so that a client that waits for "100 Continue" sends nothing in vain.
     if body.size_hint().lower() > BODY_MAX as u64 {
@@ -41,11 +66,11 @@ pub(crate) async fn texts(request: Request, known: &[&str], presence: Presence) 
     }
     let bytes = read(body).await?;
     if bytes.is_empty() && presence == Presence::Optional {
-        return Ok(Texts::new());
+        return Ok(BTreeMap::new());
     }
     check_media_type(&parts.headers)?;
     let members = parse(&bytes)?;
-    sort_out(members, known)
+    sort_out(members, known, take)
 }
 
 async fn read(body: Body) -> Result<Bytes, Refusal> {
@@ -122,8 +147,8 @@ fn parse(bytes: &[u8]) -> Result<Vec<(String, Value)>, Refusal> {
     }
 }
 
-fn sort_out(members: Vec<(String, Value)>, known: &[&str]) -> Result<Texts, Refusal> {
-    let mut texts = Texts::new();
+fn sort_out<T>(members: Vec<(String, Value)>, known: &[&str], take: Take<T>) -> Result<BTreeMap<String, T>, Refusal> {
+    let mut taken = BTreeMap::new();
     let mut errors = Vec::new();
     let mut seen = std::collections::BTreeSet::new();
     for (name, value) in members {
@@ -131,22 +156,17 @@ fn sort_out(members: Vec<(String, Value)>, known: &[&str]) -> Result<Texts, Refu
             Some(format!("is not known; known are {}", known.join(", ")))
         } else if !seen.insert(name.clone()) {
             Some("is there more than once".to_owned())
+        } else if value.is_null() {
+            None
         } else {
-            match value {
-                Value::Null => None,
-                Value::String(text) => {
-                    texts.insert(name.clone(), text);
-                    None
-                }
-                other => Some(format!("must be a string, this is {}", type_name(&other))),
-            }
+            take(value).map(|value| taken.insert(name.clone(), value)).err()
         };
         if let Some(message) = message {
             errors.push(FieldError { field: name.chars().take(80).collect(), message });
         }
     }
     if errors.is_empty() {
-        return Ok(texts);
+        return Ok(taken);
     }
     errors.truncate(ERRORS_MAX);
     Err(Refusal::fields(Kind::InvalidFields, errors))

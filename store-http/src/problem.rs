@@ -47,6 +47,7 @@ pub(crate) enum Kind {
     HostNotAllowed,
     OriginNotAllowed,
     UnknownStore,
+    NoPod,
     UnknownRoute,
     NoDashboard,
     WrongMethod,
@@ -55,6 +56,7 @@ pub(crate) enum Kind {
     Unauthenticated,
     NotPermitted,
     WrongStatus,
+    StoreProtected,
     VersionMismatch,
     BodyTooLarge,
     WrongMediaType,
@@ -75,6 +77,7 @@ impl Kind {
             Self::HostNotAllowed => ("host-not-allowed", "This host is not served", StatusCode::MISDIRECTED_REQUEST),
             Self::OriginNotAllowed => ("origin-not-allowed", "This origin is not allowed", StatusCode::FORBIDDEN),
             Self::UnknownStore => ("unknown-store", "There is no such store", StatusCode::NOT_FOUND),
+            Self::NoPod => ("no-pod", "There is no such pod yet", StatusCode::NOT_FOUND),
             Self::UnknownRoute => ("unknown-route", "There is no such route", StatusCode::NOT_FOUND),
             Self::NoDashboard => ("no-dashboard", "There is no dashboard in this build", StatusCode::NOT_FOUND),
             Self::WrongMethod => ("wrong-method", "The method is not allowed", StatusCode::METHOD_NOT_ALLOWED),
@@ -83,6 +86,7 @@ impl Kind {
             Self::TooSlow => ("too-slow", "The body came too slowly", StatusCode::REQUEST_TIMEOUT),
             Self::NameTaken => ("name-taken", "The name is taken", StatusCode::CONFLICT),
             Self::WrongStatus => ("wrong-status", "The store's status does not allow it", StatusCode::CONFLICT),
+            Self::StoreProtected => ("store-protected", "The store is protected", StatusCode::CONFLICT),
             Self::VersionMismatch => ("version-mismatch", "The store has changed", StatusCode::PRECONDITION_FAILED),
             Self::BodyTooLarge => ("body-too-large", "The body is too large", StatusCode::PAYLOAD_TOO_LARGE),
             Self::WrongMediaType => ("wrong-media-type", "The body must be JSON", StatusCode::UNSUPPORTED_MEDIA_TYPE),
@@ -181,8 +185,12 @@ impl From<ServiceError> for Refusal {
                 refusal.problem.existing_id = Some(existing.to_string());
                 refusal.with_header(header::LOCATION, &crate::routes::location(existing.as_str()))
             }
+            ServiceError::NoPod { .. } => Self::new(Kind::NoPod, detail),
             ServiceError::NotFound { .. } => Self::new(Kind::UnknownStore, detail),
-            ServiceError::WrongStatus { .. } => Self::new(Kind::WrongStatus, detail),
+            ServiceError::WrongStatus { .. } | ServiceError::CannotProtect { .. } => {
+                Self::new(Kind::WrongStatus, detail)
+            }
+            ServiceError::Protected { .. } => Self::new(Kind::StoreProtected, detail),
             ServiceError::VersionMismatch { current } => {
                 Self::new(Kind::VersionMismatch, detail).with_header(header::ETAG, &format!("\"{current}\""))
             }

@@ -100,7 +100,7 @@ async fn creating_without_a_database_is_503() {
 #[case("/nothing")]
 #[case("/api/v1")]
 #[case("/api/v2/stores")]
-#[case("/stores/a123456789/pods")]
+#[case("/stores/a123456789/nothing")]
 #[case("/stores/")]
 #[tokio::test]
 async fn other_paths_are_404(#[case] path: &str) {
@@ -111,7 +111,7 @@ async fn other_paths_are_404(#[case] path: &str) {
 
 #[rstest]
 #[case("PATCH", "/stores", "GET,HEAD,POST")]
-#[case("PUT", "/api/v1/stores/a123456789", "GET,HEAD,DELETE")]
+#[case("PUT", "/api/v1/stores/a123456789", "GET,HEAD,PATCH,DELETE")]
 #[case("GET", "/stores/a123456789/retry", "POST")]
 #[case("DELETE", "/health", "GET,HEAD")]
 #[case("OPTIONS", "/stores", "GET,HEAD,POST")]

@@ -65,7 +65,7 @@ fn store() -> Store {
         plan: Plan::Small,
         admin_username: AdminUsername::parse("admin").unwrap(),
         admin_email: AdminEmail::parse("owner@example.com").unwrap(),
-        intent: Intent { desired: Desired::Present, attempt: 1, generation: 1 },
+        intent: Intent { desired: Desired::Present, attempt: 1, generation: 1, protected: false },
         progress: Progress::Provisioning(Provisioning::begin(1)),
         gates: Gates::begin(Engine::Medusa, at),
         details: BTreeMap::default(),

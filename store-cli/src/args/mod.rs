@@ -11,7 +11,8 @@ use clap::builder::PossibleValuesParser;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand};
 use store_core::lifecycle::Status;
-use store_core::service::StoreRef;
+use store_core::ports::LogRequest;
+use store_core::service::{PodComponent, StoreRef};
 use store_core::store::{AdminEmail, AdminUsername, StoreName};
 
 #[cfg(feature = "embedded")]
@@ -107,10 +108,16 @@ pub(crate) enum Command {
     Delete(DeleteArgs),
     /// Try a FAILED store again
     Retry(RetryArgs),
+    /// Refuse to delete a store, until it is unprotected
+    Protect(ProtectArgs),
+    /// Let a store be deleted again
+    Unprotect(ProtectArgs),
     /// See a store through that is on its way, until it can sell or is gone
     Wait(StoreWaitArgs),
     /// Show what happened to a store
     Events(EventsArgs),
+    /// Show what a store's pods say
+    Logs(LogsArgs),
     /// Print a store's address, and open it in a browser if there is one
     Open(OpenArgs),
     /// Show a store's admin login, read from the cluster with your own kubeconfig
@@ -228,6 +235,14 @@ pub(crate) struct RetryArgs {
     pub(crate) wait: WaitArgs,
 }
 
+/// `store protect` and `store unprotect`
+#[derive(Debug, Args)]
+pub(crate) struct ProtectArgs {
+    /// Name or id
+    #[arg(value_parser = values::parse_store)]
+    pub(crate) store: StoreRef,
+}
+
 /// `store wait`
 #[derive(Debug, Args)]
 pub(crate) struct StoreWaitArgs {
@@ -250,6 +265,27 @@ pub(crate) struct EventsArgs {
     /// Go on with what happens from now, until the store is deleted or Ctrl-C
     #[arg(short, long)]
     pub(crate) follow: bool,
+}
+
+/// `store logs`
+#[derive(Debug, Args)]
+pub(crate) struct LogsArgs {
+    /// Name or id
+    #[arg(value_parser = values::parse_store)]
+    pub(crate) store: StoreRef,
+
+    /// Go on with what is said from now, until the pod ends or Ctrl-C
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+
+    #[arg(short, long, default_value_t = PodComponent::Application, value_parser = values::parse::<PodComponent>)]
+    #[arg(help = format!("Whose log: {}", PodComponent::NAMES))]
+    pub(crate) component: PodComponent,
+
+    /// How many of the last lines to begin with, 5000 at most
+    #[arg(short, long, default_value_t = LogRequest::TAIL_DEFAULT, value_name = "LINES")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=i64::from(LogRequest::TAIL_MAX)))]
+    pub(crate) tail: u32,
 }
 
 /// `store open`

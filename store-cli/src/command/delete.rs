@@ -20,6 +20,7 @@ async fn delete(context: &Context, door: &dyn Door, args: DeleteArgs) -> Result<
     for which in &args.stores {
         stores.push(door.get(which).await?);
     }
+    refuse_protected(&stores)?;
     if !args.yes {
         confirm(context, &stores).await?;
     }
@@ -42,6 +43,13 @@ async fn delete(context: &Context, door: &dyn Door, args: DeleteArgs) -> Result<
         }
     }
     Ok(())
+}
+
+/// Before anybody is asked, and before the first of several is touched.
+fn refuse_protected(stores: &[StoreDocument]) -> Result<(), Failure> {
+    let Some(store) = stores.iter().find(|store| store.protected) else { return Ok(()) };
+    Err(Failure::new(format!("{} is protected from deletion; nothing was deleted", store.name))
+        .hint(format!("To let it be deleted: store unprotect {}", store.name)))
 }
 
 async fn confirm(context: &Context, stores: &[StoreDocument]) -> Result<(), Failure> {

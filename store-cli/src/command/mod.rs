@@ -8,8 +8,10 @@ mod delete;
 mod doctor;
 mod events;
 mod list;
+mod logs;
 mod open;
 mod outcome;
+mod protect;
 mod retry;
 mod wait;
 
@@ -50,8 +52,11 @@ pub(crate) async fn run(cli: Cli, terminal: Terminal) -> Result<(), Failure> {
         Command::Get(args) => list::get(&context, args).await,
         Command::Delete(args) => delete::run(&context, args).await,
         Command::Retry(args) => retry::run(&context, args).await,
+        Command::Protect(args) => protect::run(&context, &args, true).await,
+        Command::Unprotect(args) => protect::run(&context, &args, false).await,
         Command::Wait(args) => wait::run(&context, args).await,
         Command::Events(args) => events::run(&context, args).await,
+        Command::Logs(args) => logs::run(&context, args).await,
         Command::Open(args) => open::run(&context, args).await,
         #[cfg(feature = "embedded")]
         Command::Credentials(args) => credentials::run(&context, args).await,

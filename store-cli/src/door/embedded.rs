@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::StreamExt as _;
 use secrecy::SecretString;
 use store_core::lifecycle::{Event, Position};
-use store_core::ports::ListQuery;
+use store_core::ports::{ListQuery, LogRequest};
 use store_core::reconcile::Scope;
 use store_core::service::{CreateStore, RetryStore, ServiceError, StoreDocument, StoreList, StoreRef};
 use store_core::store::{Engine, StoreId};
 use store_db::{DatabaseUrl, ReconcilerLock};
 use store_platform::{Access, Configuration, EnvFile, Platform, Sources, Start};
 
-use super::{Door, Filter, Hands, NewStore, Purpose, Work};
+use super::{Door, Filter, Hands, Lines, NewStore, Purpose, Work};
 use crate::args::SettingFlags;
 use crate::failure::Failure;
 use crate::terminal::{Terminal, interrupted};
@@ -132,8 +133,17 @@ impl Door for Embedded {
         Ok(self.platform.service().retry(&by_id(id)?, request, None).await?)
     }
 
+    async fn protect(&self, id: &str, protected: bool) -> Result<StoreDocument, Failure> {
+        Ok(self.platform.service().protect(&by_id(id)?, protected, None).await?)
+    }
+
     async fn events(&self, id: &str, after: Position) -> Result<Vec<Event>, Failure> {
         Ok(self.platform.service().events(&by_id(id)?, after, PAGE).await?)
+    }
+
+    async fn logs(&self, id: &str, request: LogRequest) -> Result<Lines, Failure> {
+        let lines = self.platform.service().logs(&by_id(id)?, request).await?;
+        Ok(lines.map(|line| line.map_err(|error| Failure::of(&error))).boxed())
     }
 
     async fn engage(&self, id: &str) -> Result<Hands, Failure> {

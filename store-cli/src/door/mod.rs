@@ -5,8 +5,10 @@ mod embedded;
 mod remote;
 
 use async_trait::async_trait;
+use futures::stream::BoxStream;
 use secrecy::SecretString;
 use store_core::lifecycle::{Event, Position, Status};
+use store_core::ports::LogRequest;
 use store_core::service::{StoreDocument, StoreList, StoreRef};
 use store_core::store::{AdminEmail, AdminUsername, StoreName};
 
@@ -71,6 +73,9 @@ pub(crate) trait Work: Send {
     async fn stop(self: Box<Self>, is_done: bool);
 }
 
+/// The lines of a log.
+pub(crate) type Lines = BoxStream<'static, Result<String, Failure>>;
+
 /// The way to the stores.
 #[async_trait]
 pub(crate) trait Door: Send + Sync {
@@ -89,8 +94,14 @@ pub(crate) trait Door: Send + Sync {
     /// Wants another attempt, with a new password where the old one is lost.
     async fn retry(&self, id: &str, password: Option<SecretString>) -> Result<StoreDocument, Failure>;
 
+    /// Refuses the store's deletion from now on, or allows it again.
+    async fn protect(&self, id: &str, protected: bool) -> Result<StoreDocument, Failure>;
+
     /// A store's history after a position, oldest first; at most a page of it.
     async fn events(&self, id: &str, after: Position) -> Result<Vec<Event>, Failure>;
+
+    /// The log of the newest pod of a component.
+    async fn logs(&self, id: &str, request: LogRequest) -> Result<Lines, Failure>;
 
     /// Sees to it that somebody works on the store.
     async fn engage(&self, id: &str) -> Result<Hands, Failure>;

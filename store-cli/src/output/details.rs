@@ -92,6 +92,7 @@ pub(crate) fn details(store: &StoreDocument, now: Timestamp, output: Output) -> 
 
 fn add_state(lines: &mut Lines, store: &StoreDocument) {
     lines.add("Status", store.status);
+    lines.add_if("Protected", store.protected.then_some("from deletion"));
     lines.add_if("Queued", store.queue_position.map(|position| format!("number {position} in the queue")));
     lines.add_if("Parked", store.parked.as_ref());
     lines.add_if("Reason", store.failure_reason.as_ref());

@@ -31,6 +31,10 @@ pub enum EventKind {
     Failed,
     /// Somebody asked for another attempt.
     RetryRequested,
+    /// Somebody protected it from deletion.
+    Protected,
+    /// Somebody took its protection away.
+    Unprotected,
     /// Somebody asked for its deletion.
     DeletionRequested,
     /// Its teardown began.
@@ -45,7 +49,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Created,
         Self::AttemptStarted,
         Self::GateMet,
@@ -54,6 +58,8 @@ impl EventKind {
         Self::Ready,
         Self::Failed,
         Self::RetryRequested,
+        Self::Protected,
+        Self::Unprotected,
         Self::DeletionRequested,
         Self::TeardownStarted,
         Self::TeardownBlocked,
@@ -72,6 +78,8 @@ impl EventKind {
             Self::Ready => "ready",
             Self::Failed => "failed",
             Self::RetryRequested => "retry_requested",
+            Self::Protected => "protected",
+            Self::Unprotected => "unprotected",
             Self::DeletionRequested => "deletion_requested",
             Self::TeardownStarted => "teardown_started",
             Self::TeardownBlocked => "teardown_blocked",

@@ -16,8 +16,11 @@ pub struct Intent {
     pub desired: Desired,
     /// The attempt that is wanted; a retry raises it.
     pub attempt: u32,
-    /// Raised by every change of the intent. A worker's write names the generation it decided on.
+    /// Raised by every change of the above. A worker's write names the generation it decided on.
     pub generation: u64,
+    /// Whether its deletion is refused. Nothing that a worker decides on, so it raises no generation: what runs for the
+    /// store goes on.
+    pub protected: bool,
 }
 
 /// Whether a store should be there.

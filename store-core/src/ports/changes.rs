@@ -35,7 +35,7 @@ pub fn create(new: &NewStore) -> (Store, EventDraft) {
         address: new.address.clone(),
         admin_username: new.admin_username.clone(),
         admin_email: new.admin_email.clone(),
-        intent: Intent { desired: Desired::Present, attempt: 1, generation: 1 },
+        intent: Intent { desired: Desired::Present, attempt: 1, generation: 1, protected: false },
         progress: Progress::Provisioning(Provisioning::begin(1)),
         gates: Gates::begin(new.engine, at),
         details: BTreeMap::new(),
@@ -60,6 +60,9 @@ pub fn request_deletion(
         return Ok(None);
     }
     check_version(store, expected)?;
+    if store.intent.protected {
+        return Err(RepositoryError::Protected);
+    }
     store.intent.desired = Desired::Deleted;
     touch_intent(store, at);
     Ok(Some(EventDraft::new(EventKind::DeletionRequested, format!("Deletion of {} was asked for", store.name))))
@@ -76,6 +79,32 @@ pub fn request_retry(store: &mut Store, expected: Option<u64>, at: Timestamp) ->
     touch_intent(store, at);
     let message = format!("Attempt {} was asked for", store.intent.attempt);
     Ok(EventDraft::new(EventKind::RetryRequested, message))
+}
+
+/// Protects the store from deletion, or takes that back. `None` if it is so already. What is on its way to nothing cannot
+/// be protected any more.
+pub fn request_protection(
+    store: &mut Store,
+    protected: bool,
+    expected: Option<u64>,
+    at: Timestamp,
+) -> Result<Option<EventDraft>, RepositoryError> {
+    if store.intent.protected == protected {
+        return Ok(None);
+    }
+    check_version(store, expected)?;
+    let status = store.status();
+    if matches!(status, Status::Deleting | Status::Deleted) {
+        return Err(RepositoryError::WrongStatus { status });
+    }
+    store.intent.protected = protected;
+    store.version += 1;
+    store.updated_at = stored_time(at);
+    Ok(Some(if protected {
+        EventDraft::new(EventKind::Protected, format!("{} is protected from deletion", store.name))
+    } else {
+        EventDraft::new(EventKind::Unprotected, format!("{} is not protected from deletion any more", store.name))
+    }))
 }
 
 /// Writes progress into the store. Its version rises only if there is an event to see.

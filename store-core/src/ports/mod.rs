@@ -5,6 +5,7 @@ pub mod changes;
 mod deployer;
 mod error;
 mod observation;
+mod pods;
 mod probe;
 mod repository;
 mod time;
@@ -15,6 +16,7 @@ pub use observation::{
     CredentialsSeen, NamespaceSeen, Observation, PendingKind, ReleaseSeen, SetupReport, SetupSeen, Suspicion,
     VolumeSeen, WorkloadSeen,
 };
+pub use pods::{LogRequest, LogStream, PodSeen};
 pub use probe::{ChangeStream, ClusterIdentity, Freshness, HealthProbe};
 pub use repository::{
     Admission, Claim, ClaimRequest, Claimable, Claimed, Created, CutOff, EventDraft, IdempotencyKey, Installation,

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use futures::Stream;
 use serde::{Deserialize, Serialize};
 
-use super::{Observation, PortError, VolumeSeen};
+use super::{LogRequest, LogStream, Observation, PodSeen, PortError, VolumeSeen};
 use crate::lifecycle::Store;
 use crate::store::StoreId;
 
@@ -56,4 +56,16 @@ pub trait HealthProbe: Send + Sync {
 
     /// Stores of this installation that have a namespace in the cluster, read now: (store id label, namespace name).
     async fn namespaces(&self) -> Result<Vec<(String, String)>, PortError>;
+
+    /// The store's pods, the newest first, read now. None by default.
+    async fn pods(&self, store: &Store) -> Result<Vec<PodSeen>, PortError> {
+        let _ = store;
+        Ok(Vec::new())
+    }
+
+    /// The log of the newest pod of a component; `None` if there is none that has begun, and by default.
+    async fn logs(&self, store: &Store, request: LogRequest) -> Result<Option<LogStream>, PortError> {
+        let _ = (store, request);
+        Ok(None)
+    }
 }

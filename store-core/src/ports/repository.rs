@@ -278,6 +278,9 @@ pub enum RepositoryError {
         /// The status now.
         status: Status,
     },
+    /// The store is protected from deletion.
+    #[error("the store is protected from deletion")]
+    Protected,
     /// A cursor that this repository did not make.
     #[error("the page token is not one of ours")]
     BadCursor,
@@ -296,9 +299,11 @@ impl RepositoryError {
     /// What a caller can do about it.
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::NameTaken { .. } | Self::KeyReused | Self::VersionMismatch { .. } | Self::WrongStatus { .. } => {
-                ErrorClass::Conflict
-            }
+            Self::NameTaken { .. }
+            | Self::KeyReused
+            | Self::VersionMismatch { .. }
+            | Self::WrongStatus { .. }
+            | Self::Protected => ErrorClass::Conflict,
             Self::NotFound => ErrorClass::NotFound,
             Self::Unavailable { .. } => ErrorClass::Transient,
             Self::BadCursor | Self::Internal(_) => ErrorClass::Permanent,
@@ -328,7 +333,7 @@ pub trait StoreRepository: Send + Sync {
     async fn create(&self, new: NewStore) -> Result<Created, RepositoryError>;
 
     /// Wants a store gone: raises the generation, makes it due at once, erases a sealed password. Repeated, or for a
-    /// store that is gone: returns it as it is. `expected` is the version that the caller saw.
+    /// store that is gone: returns it as it is. `expected` is the version that the caller saw. `Protected` refuses it.
     async fn request_deletion(
         &self,
         id: &StoreId,
@@ -345,6 +350,20 @@ pub trait StoreRepository: Send + Sync {
         expected: Option<u64>,
         at: Timestamp,
     ) -> Result<Store, RepositoryError>;
+
+    /// Protects a store from deletion, or takes that back; repeated, it is the same. Raises the version, but not the
+    /// generation, and makes nothing due. `WrongStatus` for a store that is on its way to nothing. By default refused,
+    /// by repositories that are older than protection.
+    async fn request_protection(
+        &self,
+        id: &StoreId,
+        protected: bool,
+        expected: Option<u64>,
+        at: Timestamp,
+    ) -> Result<Store, RepositoryError> {
+        let _ = (id, protected, expected, at);
+        Err(RepositoryError::Internal("this repository cannot protect stores".into()))
+    }
 
     // ── reads ─────────────────────────────────────────────────────────────────────────────────────────────────────
     /// One store, deleted or not.

@@ -155,7 +155,7 @@ impl Core {
     }
 
     /// Something was written that followers want to see.
-    pub(super) fn notice(&self) {
+    pub(crate) fn notice(&self) {
         self.notices.send_modify(|count| *count += 1);
     }
 

@@ -61,7 +61,11 @@ pub struct StoreDocument {
     pub admin_username: String,
     /// The admin's e-mail address.
     pub admin_email: String,
-    /// Raised by every change of what its owner wants.
+    /// Whether its deletion is refused.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
+    pub protected: bool,
+    /// Raised by every change of what its owner wants, its protection aside.
     pub generation: u64,
     /// Raised by every visible change; the `ETag`.
     pub version: u64,
@@ -153,6 +157,7 @@ impl StoreDocument {
             credentials_secret: store.id.credentials_secret(),
             admin_username: store.admin_username.to_string(),
             admin_email: store.admin_email.to_string(),
+            protected: store.intent.protected,
             generation: store.intent.generation,
             version: store.version,
             created_at: store.created_at,

@@ -1,5 +1,6 @@
 //! Why the service refuses: for people, with the field or the store named, and never with a secret.
 
+use super::PodComponent;
 use crate::lifecycle::Status;
 use crate::ports::{ErrorClass, PortError, RepositoryError};
 use crate::store::StoreId;
@@ -41,6 +42,18 @@ pub enum ServiceError {
         /// The status now.
         status: Status,
     },
+    /// The store is protected from deletion.
+    #[error("the store {name} is protected from deletion; take its protection away first")]
+    Protected {
+        /// Its name.
+        name: String,
+    },
+    /// What is on its way to nothing cannot be protected any more.
+    #[error("a store that is {status} cannot be protected")]
+    CannotProtect {
+        /// The status now.
+        status: Status,
+    },
     /// The store changed since the caller saw it.
     #[error("the store has changed since: it is at version {current} now; read it again")]
     VersionMismatch {
@@ -50,6 +63,14 @@ pub enum ServiceError {
     /// The idempotency key was used for another request.
     #[error("this Idempotency-Key was used for a different request; use a new key for a new request")]
     KeyReused,
+    /// There is no pod of this component, or it has not begun.
+    #[error("{name} has no pod of the component {component} that has begun; its events say how far it is")]
+    NoPod {
+        /// The store's name.
+        name: String,
+        /// The component.
+        component: PodComponent,
+    },
     /// The page token is not one of ours.
     #[error("the page token is not one that this server made; start again without it")]
     BadPageToken,
@@ -81,10 +102,11 @@ impl ServiceError {
         }
     }
 
-    /// Names the name that was asked for, which the repository's error does not carry.
+    /// Names the name that was asked for or meant, which the repository's error does not carry.
     pub(super) fn naming(self, wanted: &str) -> Self {
         match self {
             Self::NameTaken { existing, .. } => Self::NameTaken { name: wanted.to_owned(), existing },
+            Self::Protected { .. } => Self::Protected { name: wanted.to_owned() },
             other => other,
         }
     }
@@ -98,6 +120,7 @@ impl From<RepositoryError> for ServiceError {
             RepositoryError::NotFound => Self::NotFound { which: "of that id".to_owned() },
             RepositoryError::VersionMismatch { current } => Self::VersionMismatch { current },
             RepositoryError::WrongStatus { status } => Self::WrongStatus { status },
+            RepositoryError::Protected => Self::Protected { name: String::new() },
             RepositoryError::BadCursor => Self::BadPageToken,
             RepositoryError::Unavailable { .. } => Self::Unavailable { reason: error.to_string() },
             RepositoryError::Internal(_) => Self::Internal(Box::new(error)),

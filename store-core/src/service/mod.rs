@@ -2,6 +2,8 @@
 
 mod document;
 mod error;
+mod looking;
+mod pods;
 mod request;
 mod settings;
 
@@ -12,7 +14,8 @@ use tokio::sync::watch;
 
 pub use document::{FailureDocument, StoreDocument, StoreList};
 pub use error::{FieldError, ServiceError};
-pub use request::{CreateStore, RetryStore, StoreRef};
+pub use pods::{PodComponent, PodDocument, PodList};
+pub use request::{CreateStore, PatchStore, RetryStore, StoreRef};
 pub use settings::{ServiceParts, ServiceSettings};
 
 use crate::lifecycle::{Condition, Event, Failure, FailureCode, Position, Progress, Published, Status, Store};
@@ -91,9 +94,39 @@ impl StoreService {
 
     /// Wants a store gone; repeated, it is the same. `expected` is the version the caller saw (`If-Match`).
     pub async fn delete(&self, which: &StoreRef, expected: Option<u64>) -> Result<StoreDocument, ServiceError> {
-        let id = self.find(which).await?.id;
-        let store = self.core.repository.request_deletion(&id, expected, self.core.clock.now()).await?;
+        let Store { id, name, .. } = self.find(which).await?;
+        let wanted = self.core.repository.request_deletion(&id, expected, self.core.clock.now()).await;
+        let store = wanted.map_err(|error| ServiceError::from(error).naming(name.as_str()))?;
         self.core.notify_intent(Some(&id));
+        self.document(store).await
+    }
+
+    /// Changes what is wanted of a store, by a request in which it is said what.
+    pub async fn patch(
+        &self,
+        which: &StoreRef,
+        request: PatchStore,
+        expected: Option<u64>,
+    ) -> Result<StoreDocument, ServiceError> {
+        let Some(protected) = request.protected else { return Err(ServiceError::field("protected", "is required")) };
+        self.protect(which, protected, expected).await
+    }
+
+    /// Protects a store from deletion, or takes that back; repeated, it is the same. `expected` is the version the
+    /// caller saw (`If-Match`). Whatever runs for the store goes on.
+    pub async fn protect(
+        &self,
+        which: &StoreRef,
+        protected: bool,
+        expected: Option<u64>,
+    ) -> Result<StoreDocument, ServiceError> {
+        let id = self.find(which).await?.id;
+        let now = self.core.clock.now();
+        let store = match self.core.repository.request_protection(&id, protected, expected, now).await {
+            Err(RepositoryError::WrongStatus { status }) => return Err(ServiceError::CannotProtect { status }),
+            answer => answer?,
+        };
+        self.core.notice();
         self.document(store).await
     }
 

@@ -47,6 +47,16 @@ pub struct RetryStore {
     pub admin_password: Option<SecretString>,
 }
 
+/// A change of what is wanted of a store, without another attempt or its end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PatchStore {
+    /// Whether its deletion is refused.
+    #[cfg_attr(feature = "openapi", schema(required, value_type = bool))]
+    pub protected: Option<bool>,
+}
+
 /// Which store: by id, by name, or by a word that could be either.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreRef {

@@ -49,7 +49,8 @@ macro_rules! repository_contract {
             repeated_requests_at_once_make_one_store, a_key_is_for_one_request, a_key_is_forgotten_after_a_day,
             a_refused_request_uses_no_key, a_deletion_is_wanted_at_once, a_deletion_may_be_repeated,
             a_retry_is_for_failed_stores, a_retry_brings_a_new_password, an_intent_may_name_the_version_it_saw,
-            an_intent_needs_a_store);
+            an_intent_needs_a_store, a_protected_store_is_not_deleted, protection_disturbs_nobody,
+            what_is_going_cannot_be_protected);
         $crate::repository_contract!(@tests [$(#[$attribute])*] $make, progress:
             progress_is_recorded_with_its_events, unseen_progress_keeps_the_version,
             progress_of_an_old_decision_is_stale, details_are_added_up, ready_and_deleted_have_their_times,

@@ -41,7 +41,7 @@ pub fn store() -> Store {
         plan: Plan::Small,
         admin_username: AdminUsername::parse("owner").expect("a valid user name"),
         admin_email: AdminEmail::parse("owner@example.com").expect("a valid address"),
-        intent: Intent { desired: Desired::Present, attempt: 1, generation: 1 },
+        intent: Intent { desired: Desired::Present, attempt: 1, generation: 1, protected: false },
         progress: Progress::Provisioning(progress),
         gates: Gates::begin(Engine::Medusa, now()),
         details: BTreeMap::new(),

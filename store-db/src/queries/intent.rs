@@ -11,7 +11,7 @@ use super::{Answer, erase_password, find, reads, row, write_event};
 use crate::backend::{Conn, on_backend};
 use crate::error::QueryError;
 use crate::rows;
-use crate::rows::{IntentColumns, KeyRow, PasswordRow, StoreRow};
+use crate::rows::{IntentColumns, KeyRow, PasswordRow, ProtectionColumns, StoreRow};
 use crate::schema::{idempotency_keys, sealed_passwords, stores};
 
 /// How often a create looks again at name and key, when rivals that it had not seen kept it from writing.
@@ -89,6 +89,26 @@ pub(crate) fn request_retry(
         }
         write_event(conn, &store, &event, at)?;
         conn.note_intent(id);
+        Ok(store)
+    })
+}
+
+/// Protects a store, or takes that back. It is not due for that: no worker decides on it.
+pub(crate) fn request_protection(
+    conn: &mut Conn<'_>,
+    id: &StoreId,
+    protected: bool,
+    expected: Option<u64>,
+    at: Timestamp,
+) -> Answer<Store> {
+    conn.write(|conn| {
+        conn.lock_store(id)?;
+        let mut store = find(conn, id)?.ok_or(RepositoryError::NotFound)?;
+        if let Some(event) = changes::request_protection(&mut store, protected, expected, at)? {
+            let columns = ProtectionColumns::new(&store);
+            on_backend!(conn, |c| diesel::update(stores::table.find(id.as_str())).set(&columns).execute(c))?;
+            write_event(conn, &store, &event, at)?;
+        }
         Ok(store)
     })
 }

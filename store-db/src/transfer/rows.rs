@@ -47,6 +47,7 @@ pub(super) struct StoreRow {
     lease_until: Option<i64>,
     due_at: Option<i64>,
     in_flight: Option<String>,
+    protected: bool,
 }
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable, Serialize)]

@@ -5,6 +5,7 @@ mod about;
 mod docs;
 mod events;
 mod health;
+mod logs;
 mod metrics;
 mod stores;
 pub(crate) mod ui;
@@ -86,9 +87,11 @@ pub fn openapi() -> openapi::OpenApi {
 fn api() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(stores::list, stores::create))
-        .routes(routes!(stores::get, stores::delete))
+        .routes(routes!(stores::get, stores::patch, stores::delete))
         .routes(routes!(stores::retry))
         .routes(routes!(events::history))
+        .routes(routes!(logs::pods))
+        .routes(routes!(logs::logs))
         .routes(routes!(events::follow))
         .routes(routes!(health::health))
         .routes(routes!(about::platform))

@@ -7,13 +7,13 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use store_core::lifecycle::Status;
 use store_core::ports::ListQuery;
-use store_core::service::{CreateStore, RetryStore, ServiceError, StoreDocument, StoreList, StoreRef};
+use store_core::service::{CreateStore, PatchStore, RetryStore, ServiceError, StoreDocument, StoreList, StoreRef};
 use store_core::store::{Engine, StoreId, StoreName};
 
 use super::{location, store_id};
 use crate::answers::{BodyProblems, CommonProblems, ConditionalProblems, StoreProblems};
 use crate::app::App;
-use crate::body::{Presence, texts};
+use crate::body::{Presence, flags, texts};
 use crate::conditional::{IfMatch, etag};
 use crate::problem::{Kind, Problem, Refusal};
 use crate::query::{Parameters, number};
@@ -140,9 +140,48 @@ pub(super) async fn get(
     Ok((etag(&store), Json(store)).into_response())
 }
 
+/// Protects a store from deletion, or takes that back.
+///
+/// Repeated, it answers the same. Whatever runs for the store goes on.
+#[utoipa::path(
+    patch,
+    path = "/stores/{id}",
+    tag = "stores",
+    operation_id = "patchStore",
+    params(
+        ("id" = String, Path, description = "The store's id"),
+        ("If-Match" = Option<String>, Header, description = "Only if the store is still at this ETag"),
+    ),
+    request_body(content = PatchStore, content_type = "application/json"),
+    responses(
+        (status = 200, description = "The store", body = StoreDocument, headers(
+            ("ETag" = String, description = "The store's version, for If-Match"),
+        )),
+        (status = 409, description = "The store is DELETING or DELETED and cannot be protected", body = Problem,
+            content_type = "application/problem+json"),
+        BodyProblems,
+        ConditionalProblems,
+        StoreProblems,
+        CommonProblems,
+    )
+)]
+pub(super) async fn patch(
+    State(app): State<App>,
+    path: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let id = store_id(path)?;
+    let mut flags = flags(request, &["protected"]).await?;
+    let wanted = PatchStore { protected: flags.remove("protected") };
+    let expected = expected_version(&app, &id, &headers).await?;
+    let store = app.service.patch(&StoreRef::Id(id), wanted, expected).await?;
+    Ok((etag(&store), Json(store)).into_response())
+}
+
 /// Asks for a store's deletion, with all its data.
 ///
-/// Repeated, it answers the same.
+/// Repeated, it answers the same. A protected store is not deleted: PATCH takes its protection away.
 #[utoipa::path(
     delete,
     path = "/stores/{id}",
@@ -155,6 +194,8 @@ pub(super) async fn get(
     responses(
         (status = 202, description = "The wish is durable; the store is DELETING or DELETED", body = StoreDocument,
             headers(("ETag" = String, description = "The store's version"))),
+        (status = 409, description = "The store is protected", body = Problem,
+            content_type = "application/problem+json"),
         ConditionalProblems,
         StoreProblems,
         CommonProblems,

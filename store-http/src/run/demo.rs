@@ -26,7 +26,7 @@ pub(super) async fn serve(configuration: Configuration, request: DemoRequest) ->
     let listener = server::listen(configuration.http.listen).await.map_err(|error| Failure::error(&error))?;
     let address = listener.local_addr().map_err(|error| Failure::error(&error))?;
     let settings = settings(&configuration, address.port());
-    let facts = Facts::simulated(DOMAIN, &settings.public_url);
+    let facts = Facts::simulated(&*configuration.addresses.base_domain, &settings.public_url);
     let parts =
         DemoParts { clock: Arc::new(SystemClock), entropy: Arc::new(OsEntropy), settings, stores: request.stores };
     let demo = Demo::start(parts).await.map_err(|error| Failure::error(&error))?;

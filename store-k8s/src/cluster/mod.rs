@@ -6,6 +6,7 @@ pub(crate) mod diagnosis;
 pub(crate) mod error;
 pub(crate) mod facts;
 pub(crate) mod kubeconfig;
+pub(crate) mod logs;
 pub(crate) mod namespace;
 pub(crate) mod probe;
 pub(crate) mod questions;

@@ -14,7 +14,10 @@ use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 use kube::api::{Api, ListParams};
 use kube::core::PartialObjectMeta;
 use store_core::lifecycle::Store;
-use store_core::ports::{ChangeStream, ClusterIdentity, Freshness, HealthProbe, Observation, PortError, VolumeSeen};
+use store_core::ports::{
+    ChangeStream, ClusterIdentity, Freshness, HealthProbe, LogRequest, LogStream, Observation, PodSeen, PortError,
+    VolumeSeen,
+};
 use store_core::store::StoreId;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -26,7 +29,7 @@ use super::questions::{FIRST, Questions};
 use super::record::Mute;
 use super::records::Records;
 use super::sight::{self, Sight};
-use super::{read, watch};
+use super::{logs, read, watch};
 use crate::labels;
 
 /// How long a watch is trusted before its kind is listed again; a little more for each.
@@ -171,6 +174,14 @@ impl HealthProbe for KubeProbe {
                 None => return Ok(found),
             }
         }
+    }
+
+    async fn pods(&self, store: &Store) -> Result<Vec<PodSeen>, PortError> {
+        logs::pods(&self.cluster, self.records.installation(), store).await
+    }
+
+    async fn logs(&self, store: &Store, request: LogRequest) -> Result<Option<LogStream>, PortError> {
+        logs::logs(&self.cluster, self.records.installation(), store, request).await
     }
 }
 

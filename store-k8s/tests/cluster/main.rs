@@ -8,6 +8,7 @@ mod diagnosis;
 mod doctor;
 mod foreign;
 mod lifecycle;
+mod logs;
 mod recovery;
 mod rights;
 mod sight;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use futures::io::AsyncBufReadExt as _;
+use futures::{StreamExt as _, TryStreamExt as _};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
@@ -9,6 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::problem;
+use crate::door::Lines;
 use crate::failure::Failure;
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -27,12 +30,13 @@ pub(super) struct Call {
     header: Option<(&'static str, String)>,
     body: Option<Vec<u8>>,
     repeatable: bool,
+    patience: Duration,
 }
 
 impl Call {
     pub(super) fn new(method: Method, path: &[&str]) -> Self {
         let path = path.iter().map(|&part| part.to_owned()).collect();
-        Self { method, path, query: Vec::new(), header: None, body: None, repeatable: false }
+        Self { method, path, query: Vec::new(), header: None, body: None, repeatable: false, patience: ANSWER_WITHIN }
     }
 
     pub(super) fn get(path: &[&str]) -> Self {
@@ -53,6 +57,12 @@ impl Call {
         let bytes = serde_json::to_vec(body).map_err(|error| Failure::new(format!("cannot write JSON: {error}")))?;
         self.body = Some(bytes);
         Ok(self)
+    }
+
+    /// The whole answer may take this long.
+    pub(super) fn patient_for(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
     }
 
     /// It does no harm to send it twice.
@@ -110,6 +120,18 @@ impl Client {
         }
     }
 
+    /// Sends, and reads the answer line by line as it comes.
+    pub(super) async fn lines(&self, call: Call) -> Result<Lines, Failure> {
+        let response = self.attempt(&call).await?;
+        if !response.status().is_success() {
+            return Err(self.refused(response).await);
+        }
+        let name = self.name();
+        let broke_off = move |error| Failure::new(format!("the answer of {name} broke off: {error}")).transient();
+        let body = response.bytes_stream().map_err(|error| std::io::Error::other(innermost(&error)));
+        Ok(body.into_async_read().lines().map_err(broke_off).boxed())
+    }
+
     /// What a path beside the API answers, whatever the status.
     pub(super) async fn probe(&self, path: &str) -> Result<(StatusCode, serde_json::Value), Failure> {
         let url = self.url(&[path]);
@@ -150,7 +172,7 @@ impl Client {
 
     fn build(&self, call: &Call) -> RequestBuilder {
         let path: Vec<&str> = ["api", "v1"].into_iter().chain(call.path.iter().map(String::as_str)).collect();
-        let mut request = self.request(call.method.clone(), self.url(&path)).query(&call.query);
+        let mut request = self.request(call.method.clone(), self.url(&path)).query(&call.query).timeout(call.patience);
         if let Some((name, value)) = &call.header {
             request = request.header(*name, value);
         }

@@ -11,15 +11,21 @@ use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use store_core::lifecycle::{Event, Position};
-use store_core::service::{StoreDocument, StoreList, StoreRef};
+use store_core::ports::LogRequest;
+use store_core::service::{PodComponent, StoreDocument, StoreList, StoreRef};
 
-use super::{Door, Filter, Hands, NewStore};
+use super::{Door, Filter, Hands, Lines, NewStore};
 use crate::failure::Failure;
 use crate::terminal::Terminal;
 use client::{Call, Client};
 
 /// How often somebody who waits looks: a server may be behind a proxy that holds streams back, so we ask.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// A log that is followed ends after a while; the server says when, and we a little later.
+const FOLLOWED_FOR: Duration = Duration::from_mins(61);
+/// A log that is not followed is read within this time.
+const LOG_WITHIN: Duration = Duration::from_secs(40);
 
 /// A server.
 pub(crate) struct Remote {
@@ -41,6 +47,11 @@ struct CreateBody<'a> {
 struct RetryBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     admin_password: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct PatchBody {
+    protected: bool,
 }
 
 /// A page of a history.
@@ -130,10 +141,25 @@ impl Door for Remote {
         self.client.send(Call::new(Method::POST, &["stores", id, "retry"]).json(&body)?).await
     }
 
+    async fn protect(&self, id: &str, protected: bool) -> Result<StoreDocument, Failure> {
+        let call = Call::new(Method::PATCH, &["stores", id]).json(&PatchBody { protected })?.repeatable();
+        self.client.send(call).await
+    }
+
     async fn events(&self, id: &str, after: Position) -> Result<Vec<Event>, Failure> {
         let call = Call::get(&["stores", id, "events"]).query("after", &after.to_string());
         let page: EventPage = self.client.send(call).await?;
         Ok(page.events)
+    }
+
+    async fn logs(&self, id: &str, request: LogRequest) -> Result<Lines, Failure> {
+        let (component, follow) = (PodComponent::from(request.component), request.follow);
+        let call = Call::get(&["stores", id, "logs"])
+            .query("component", component.as_str())
+            .query("tail", &request.tail.to_string())
+            .query("follow", &follow.to_string())
+            .patient_for(if follow { FOLLOWED_FOR } else { LOG_WITHIN });
+        self.client.lines(call).await
     }
 
     async fn engage(&self, _id: &str) -> Result<Hands, Failure> {

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{created, deleted, failed, keyed, ready, request, sealed, second, settled};
+use super::{admitted, claimed, created, deleted, failed, keyed, ready, request, sealed, second, settled, update};
 use crate::lifecycle::{Desired, EventKind, Gate, Status};
-use crate::ports::{Created, NewStore, RepositoryError, StoreRepository};
+use crate::ports::{Created, NewStore, Recorded, RepositoryError, StoreRepository};
 use crate::store::StoreId;
 
 type Repository = Arc<dyn StoreRepository>;
@@ -193,6 +193,54 @@ pub async fn an_intent_may_name_the_version_it_saw(repository: Repository) {
 
     assert!(repository.request_retry(&store.id, None, Some(2), second(3)).await.is_ok());
     assert!(repository.request_deletion(&store.id, Some(3), second(4)).await.is_ok());
+}
+
+/// Deletion of a protected store is refused until its protection is taken away; each change is one event.
+pub async fn a_protected_store_is_not_deleted(repository: Repository) {
+    let store = created(&*repository, 1).await;
+    assert!(!store.intent.protected);
+    let protected = repository.request_protection(&store.id, true, Some(1), second(2)).await.unwrap();
+    assert!(protected.intent.protected);
+    assert_eq!((protected.version, protected.updated_at), (2, second(2)));
+    assert_eq!(repository.request_protection(&store.id, true, Some(1), second(3)).await.unwrap(), protected);
+    assert_eq!(repository.get(&store.id).await.unwrap(), Some(protected.clone()));
+
+    let refused = repository.request_deletion(&store.id, None, second(4)).await;
+    assert!(matches!(refused, Err(RepositoryError::Protected)), "{refused:?}");
+    assert_eq!(repository.get(&store.id).await.unwrap(), Some(protected));
+    let refused = repository.request_protection(&store.id, false, Some(1), second(4)).await;
+    assert!(matches!(refused, Err(RepositoryError::VersionMismatch { current: 2 })), "{refused:?}");
+
+    repository.request_protection(&store.id, false, None, second(5)).await.unwrap();
+    assert_eq!(repository.request_deletion(&store.id, None, second(6)).await.unwrap().status(), Status::Deleting);
+    let events = repository.events(&store.id, 0, 10).await.unwrap();
+    let kinds: Vec<_> = events.iter().map(|event| event.kind).collect();
+    let expected = [EventKind::Created, EventKind::Protected, EventKind::Unprotected, EventKind::DeletionRequested];
+    assert_eq!(kinds, expected);
+}
+
+/// Protection keeps the generation, so that a worker's decision holds; and the worker's write keeps the protection.
+pub async fn protection_disturbs_nobody(repository: Repository) {
+    let store = created(&*repository, 1).await;
+    let claim = claimed(&*repository, &store.id).await.claim;
+    let protected = repository.request_protection(&store.id, true, None, second(2)).await.unwrap();
+    assert_eq!(protected.intent.generation, store.intent.generation);
+    let update = update(admitted(1), EventKind::AttemptStarted, second(3));
+    match repository.record(&claim, store.intent.generation, &update).await.unwrap() {
+        Recorded::Written(store) => assert_eq!((store.intent.protected, store.version), (true, 3)),
+        Recorded::Stale => panic!("the generation is the same"),
+    }
+}
+
+/// What is on its way to nothing, or gone, is not protected any more; that it is not protected may be repeated.
+pub async fn what_is_going_cannot_be_protected(repository: Repository) {
+    let store = created(&*repository, 1).await;
+    let store = repository.request_deletion(&store.id, None, second(2)).await.unwrap();
+    let refused = repository.request_protection(&store.id, true, None, second(3)).await;
+    assert!(matches!(refused, Err(RepositoryError::WrongStatus { status: Status::Deleting })), "{refused:?}");
+    assert_eq!(repository.request_protection(&store.id, false, None, second(3)).await.unwrap(), store);
+    let refused = repository.request_protection(&request(2).id, true, None, second(3)).await;
+    assert!(matches!(refused, Err(RepositoryError::NotFound)), "{refused:?}");
 }
 
 /// Nothing can be wanted of a store that never was.

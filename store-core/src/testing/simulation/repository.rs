@@ -132,6 +132,16 @@ impl StoreRepository for Database {
         self.write(self.world.memory.request_retry(id, password, expected, at)).await
     }
 
+    async fn request_protection(
+        &self,
+        id: &StoreId,
+        protected: bool,
+        expected: Option<u64>,
+        at: Timestamp,
+    ) -> Result<Store, RepositoryError> {
+        self.write(self.world.memory.request_protection(id, protected, expected, at)).await
+    }
+
     async fn get(&self, id: &StoreId) -> Result<Option<Store>, RepositoryError> {
         self.read(self.world.memory.get(id)).await
     }

@@ -1,0 +1,2 @@
+-- Whether a store's deletion is refused.
+ALTER TABLE stores ADD COLUMN protected BOOLEAN NOT NULL DEFAULT false;
