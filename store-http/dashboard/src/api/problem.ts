@@ -39,7 +39,8 @@ function fallback(status: number): string {
   return `The platform answered with status ${status}.`;
 }
 
-function sentence(text: string): string {
+/** A message of the API as a sentence of its own. */
+export function sentence(text: string): string {
   const trimmed = text.trim();
   const capital = trimmed.charAt(0).toUpperCase() + trimmed.slice(1);
   return /[.!?]$/.test(capital) ? capital : `${capital}.`;
