@@ -12,6 +12,11 @@ export class ApiError extends Error {
     super(message);
   }
 
+  /** Whether it is of this kind: the last part of the problem's type. */
+  is(kind: string): boolean {
+    return this.problem.type?.endsWith(`:${kind}`) === true;
+  }
+
   /** Messages by field, for forms. The first one of each field counts. */
   get fields(): Record<string, string> {
     const errors = Array.isArray(this.problem.errors) ? this.problem.errors : [];
