@@ -104,5 +104,9 @@ async function look(page, name, wanted, result) {
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
   if (overflow > 0) result.too_wide.push(name);
   result.pages.push(name);
-  if (wanted.screenshots) await page.screenshot({ path: join(wanted.screenshots, `${name}.png`), fullPage: true });
+  if (!wanted.screenshots) return;
+  // A bar that sticks to the top and an open dialog belong to the window, not to the whole length of the page.
+  await page.evaluate(() => window.scrollTo(0, 0));
+  const fullPage = (await page.getByRole("dialog").count()) === 0;
+  await page.screenshot({ path: join(wanted.screenshots, `${name}.png`), fullPage });
 }

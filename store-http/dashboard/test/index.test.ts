@@ -53,6 +53,13 @@ describe("events", () => {
     expect(index.put(store({ version: 4, status: "READY", step: null }))).toBe(true);
   });
 
+  it("that raise no version are confirmed by a document that was read after them", () => {
+    const index = filled(store({ version: 3 }));
+    index.apply(event({ position: 9, step: "setup" }));
+    expect(index.put(store({ version: 3, step: "database" }), 8)).toBe(false);
+    expect(index.put(store({ version: 3, step: "setup", condition: "unknown" }), index.heard(ID))).toBe(true);
+  });
+
   it("of unknown stores wait for the document", () => {
     const index = filled();
     expect(index.apply(event())).toBeUndefined();

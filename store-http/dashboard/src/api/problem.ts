@@ -12,6 +12,11 @@ export class ApiError extends Error {
     super(message);
   }
 
+  /** Whether it is of this kind: the last part of the problem's type. */
+  is(kind: string): boolean {
+    return this.problem.type?.endsWith(`:${kind}`) === true;
+  }
+
   /** Messages by field, for forms. The first one of each field counts. */
   get fields(): Record<string, string> {
     const errors = Array.isArray(this.problem.errors) ? this.problem.errors : [];
@@ -39,7 +44,8 @@ function fallback(status: number): string {
   return `The platform answered with status ${status}.`;
 }
 
-function sentence(text: string): string {
+/** A message of the API as a sentence of its own. */
+export function sentence(text: string): string {
   const trimmed = text.trim();
   const capital = trimmed.charAt(0).toUpperCase() + trimmed.slice(1);
   return /[.!?]$/.test(capital) ? capital : `${capital}.`;

@@ -1,7 +1,8 @@
 // The words of the wire, as the rest of the dashboard uses them.
 //
 // What the OpenAPI document has comes from the generated schema. The part below "Not yet in the document" is typed by
-// hand until openapi.json describes it; then it is deleted here, and only the aliases stay.
+// hand until openapi.json describes it; then it is deleted here, and only aliases stay (of `PlatformDocument`, `Caller`,
+// `PodDocument` and `PodComponent`).
 
 import type { components } from "./schema";
 
@@ -46,8 +47,8 @@ export interface Pod {
   phase: string;
   ready: boolean;
   restarts: number;
-  message: string | null;
-  started_at: string | null;
+  message?: string | null;
+  started_at?: string | null;
 }
 
 export type LogComponent = "application" | "database" | "setup";

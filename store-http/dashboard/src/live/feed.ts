@@ -15,12 +15,17 @@ import { EventStream } from "./stream";
 const BACKLOG_MAX = 200;
 /** The screen is drawn at most this often, however many events come. */
 const DRAW_EVERY_MS = 100;
+/** A list that could not be read is read again after this time. */
+const LIST_AGAIN_MS = 5000;
 /** Switching tabs for a moment does not cut the stream. */
 const HIDDEN_FOR_MS = 20_000;
 
 let index = new StoreIndex();
 let stream: EventStream | undefined;
 let reloading: Promise<void> | undefined;
+/** Whether something has been missed that the running reload may have passed by already. */
+let isStale = false;
+let listingAgain: ReturnType<typeof setTimeout> | undefined;
 let drawing: ReturnType<typeof setTimeout> | undefined;
 let hiding: ReturnType<typeof setTimeout> | undefined;
 let generation = 0;
@@ -28,14 +33,16 @@ let generation = 0;
 const shown = shallowRef<readonly Store[]>([]);
 const phase = ref<Phase>("connecting");
 const isComplete = ref(false);
+const reloads = ref(0);
 const failure = ref<string>();
 const listeners = new Set<(event: StoreEvent) => void>();
 
 const reads = new Reads(async (id) => {
   const mine = generation;
+  const since = index.heard(id);
   try {
     const store = await getStore(id);
-    if (mine === generation) put(store);
+    if (mine === generation) put(store, since);
   } catch {
     // The next event or reload brings it.
   }
@@ -46,6 +53,8 @@ export const stores = readonly(shown) as Readonly<typeof shown>;
 export const connection = readonly(phase);
 /** Whether all pages of the list have come. */
 export const isLoaded = readonly(isComplete);
+/** How often the whole list has been read: events may have been missed before each time but the first. */
+export const reloadCount = readonly(reloads);
 /** Why the list cannot be read. */
 export const loadFailure = readonly(failure);
 
@@ -59,7 +68,10 @@ export function stop(): void {
   generation++;
   stream?.stop();
   stream = undefined;
+  clearTimeout(listingAgain);
   reloading = undefined;
+  isStale = false;
+  failure.value = undefined;
   index = new StoreIndex();
   reads.clear();
   shown.value = [];
@@ -67,9 +79,9 @@ export function stop(): void {
   phase.value = "connecting";
 }
 
-/** Takes an answer that carries a store, such as that to a deletion. */
-export function put(store: Store): void {
-  if (index.put(store)) draw();
+/** Takes an answer that carries a store, such as that to a deletion. For `since` see `StoreIndex.put`. */
+export function put(store: Store, since?: number): void {
+  if (index.put(store, since)) draw();
 }
 
 export function find(id: string): Store | undefined {
@@ -84,8 +96,22 @@ export function onEvent(listener: (event: StoreEvent) => void): () => void {
 
 /** Reads the whole list again; all who ask at the same time get the same reading. */
 export function reload(): Promise<void> {
-  reloading ??= readAll(generation).finally(() => (reloading = undefined));
-  return reloading;
+  if (reloading) return reloading;
+  clearTimeout(listingAgain);
+  const mine = readAll(generation).finally(() => {
+    // Somebody else may have logged in meanwhile.
+    if (reloading !== mine) return;
+    reloading = undefined;
+    if (isStale) void reload();
+    isStale = false;
+  });
+  return (reloading = mine);
+}
+
+/** As `reload`, but a reading that has already begun is not enough. */
+function reloadAfresh(): void {
+  if (reloading) isStale = true;
+  else void reload();
 }
 
 async function readAll(mine: number): Promise<void> {
@@ -96,7 +122,7 @@ async function readAll(mine: number): Promise<void> {
     do {
       const page = await listStores(token === undefined ? {} : { page_token: token });
       if (mine !== generation) return;
-      page.stores.forEach((store) => index.put(store));
+      page.stores.forEach((store) => index.put(store, page.position));
       // The first page's: what changes while the others are read comes again as events.
       position ??= page.position;
       token = page.next_page_token ?? undefined;
@@ -105,29 +131,30 @@ async function readAll(mine: number): Promise<void> {
     } while (token !== undefined);
     index.endReload();
     isComplete.value = true;
+    reloads.value++;
     draw();
   } catch (error) {
     if (mine !== generation) return;
     index.abandonReload();
     failure.value = messageOf(error);
-    // Without a token nothing will come; with one, the stream's own retries tell when the server is back.
+    // Without a token nothing will come. Else it will, some time.
     if (error instanceof ApiError && error.status === 401) return;
+    listingAgain = setTimeout(() => void reload(), LIST_AGAIN_MS);
   }
-  stream ??= follow(position ?? 0);
+  if (stream) return;
+  // Without a position the stream would begin with the very first event.
+  if (position === undefined) phase.value = "reconnecting";
+  else stream = follow(position);
 }
 
 function follow(position: number): EventStream {
   return new EventStream(
     position,
     {
-      phase(next) {
-        // The list could not be read before: now that the server answers again, it can.
-        if (next === "live" && !isComplete.value) void reload();
-        phase.value = next;
-      },
+      phase: (next) => (phase.value = next),
       poll: () => void reload(),
       message: ({ event, data }) => {
-        if (event === "reset") void reload();
+        if (event === "reset") reloadAfresh();
         else take(JSON.parse(data) as StoreEvent);
       },
     },
@@ -144,7 +171,7 @@ function take(event: StoreEvent): void {
   for (const listener of listeners) listener(event);
   if (reads.backlog > BACKLOG_MAX) {
     reads.clear();
-    void reload();
+    reloadAfresh();
   } else {
     reads.want(event.store_id);
   }

@@ -25,14 +25,22 @@ export class StoreIndex {
     return Array.from(this.#rows.values(), (row) => row.store);
   }
 
-  /** Takes a document that was just read. False if it was too old to change anything. */
-  put(store: Store): boolean {
+  /** The last event of the store that was heard. */
+  heard(id: string): number {
+    return this.#heard.get(id) ?? -1;
+  }
+
+  /**
+   * Takes a document. `since` is the position of an event that it is known to have been read after. False if it was too
+   * old to change anything.
+   */
+  put(store: Store, since = -1): boolean {
     this.#reloaded?.add(store.id);
     const row = this.#rows.get(store.id);
     if (row) {
       const isOlder = store.version < row.store.version;
-      // The same version as before the event: it was read before the event, or by a slow replica.
-      const isOutrun = row.patchedAt !== undefined && store.version === row.store.version;
+      // Not every event raises the version: the same one may have been read before the event, or after it.
+      const isOutrun = store.version === row.store.version && since < (row.patchedAt ?? -1);
       // Deletion is for good, whatever comes late.
       const isUndead = row.store.status === "DELETED" && store.status !== "DELETED";
       if (isOlder || isOutrun || isUndead) return false;
@@ -43,7 +51,7 @@ export class StoreIndex {
 
   /** Takes an event. Gives the store as it is shown now; undefined if the event is old or the store unknown. */
   apply(event: StoreEvent): Store | undefined {
-    if (event.position <= (this.#heard.get(event.store_id) ?? -1)) return undefined;
+    if (event.position <= this.heard(event.store_id)) return undefined;
     this.#heard.set(event.store_id, event.position);
     this.#reloaded?.add(event.store_id);
     const row = this.#rows.get(event.store_id);
