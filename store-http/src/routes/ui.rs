@@ -142,7 +142,12 @@ mod tests {
     #[case::page("index.html", "<!doctype html>", "text/html; charset=utf-8", "no-cache")]
     #[case::deep_link("stores/a123456789", "<!doctype html>", "text/html; charset=utf-8", "no-cache")]
     #[case::deeper("stores/a123456789/logs/", "<!doctype html>", "text/html; charset=utf-8", "no-cache")]
-    #[case::script("assets/index-B7x.js", "export {}", "text/javascript; charset=utf-8", "public, max-age=31536000, immutable")]
+    #[case::script(
+        "assets/index-B7x.js",
+        "export {}",
+        "text/javascript; charset=utf-8",
+        "public, max-age=31536000, immutable"
+    )]
     #[case::picture("favicon.svg", "<svg/>", "image/svg+xml", "no-cache")]
     #[tokio::test]
     async fn files_and_deep_links(#[case] path: &str, #[case] text: &str, #[case] kind: &str, #[case] caching: &str) {

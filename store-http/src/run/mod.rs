@@ -87,7 +87,9 @@ fn new_token(name: TokenName, role: TokenRole, file: Option<&Path>) -> Result<()
             tokens::add(file, &entry).map_err(|error| Failure::error(&error))?;
             format!("the token was added to {}; this is it, shown this once:\n", file.display())
         }
-        None => format!("add this to the file of tokens (API_TOKENS_FILE, mode 0600):\n{entry}the token, shown this once:\n"),
+        None => format!(
+            "add this to the file of tokens (API_TOKENS_FILE, mode 0600):\n{entry}the token, shown this once:\n"
+        ),
     };
     let _ = std::io::stderr().write_all(told.as_bytes());
     writeln!(std::io::stdout(), "{}", *token).map_err(|error| Failure::error(&error))

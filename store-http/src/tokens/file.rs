@@ -112,7 +112,8 @@ fn parse(file: &Path, text: &str) -> Result<Tokens, TokensFileError> {
 
 fn entries(text: &str) -> Result<Vec<Entry>, String> {
     // Only there are repeated keys refused.
-    let value: yaml_serde::Value = yaml_serde::from_str(text).map_err(|error| format!("is not YAML{}", place(&error)))?;
+    let value: yaml_serde::Value =
+        yaml_serde::from_str(text).map_err(|error| format!("is not YAML{}", place(&error)))?;
     if !value.is_sequence() {
         // A file that is being written may be empty for a moment, and that must not lock everybody out.
         return Err("allowed is a list of tokens; write [] where nobody is to get in".to_owned());
@@ -161,7 +162,8 @@ pub fn add(file: &Path, entry: &NewEntry) -> Result<(), TokensFileError> {
 
 fn with(old: &str, entry: &NewEntry) -> String {
     let is_empty_list = old.lines().any(|line| line.trim() == "[]");
-    let kept: String = old.lines().filter(|line| !is_empty_list || line.trim() != "[]").flat_map(|l| [l, "\n"]).collect();
+    let kept: String =
+        old.lines().filter(|line| !is_empty_list || line.trim() != "[]").flat_map(|l| [l, "\n"]).collect();
     format!("{kept}{entry}")
 }
 
@@ -172,9 +174,10 @@ fn replace(file: &Path, text: &str) -> io::Result<()> {
     let temporary = PathBuf::from(temporary);
     let opened = OpenOptions::new().write(true).create_new(true).mode(MODE).open(&temporary);
     let written = opened.map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => {
-            io::Error::other(format!("{} is there: another token is being added, or was not to its end", temporary.display()))
-        }
+        io::ErrorKind::AlreadyExists => io::Error::other(format!(
+            "{} is there: another token is being added, or was not to its end",
+            temporary.display()
+        )),
         _ => error,
     })?;
     let result = fill(written, text, file).and_then(|()| std::fs::rename(&temporary, file));
@@ -279,7 +282,10 @@ mod tests {
     #[case::cut_off("- name: \"ci", "is not YAML")]
     #[case::a_map("name: ci\n", "allowed is a list of tokens")]
     #[case::unknown_role(&format!("- {{name: ci, role: owner, sha256: \"{HASH}\"}}"), "token 1: role: allowed are admin and viewer")]
-    #[case::short_hash("- {name: ci, role: admin, sha256: \"abc\"}", "token 1: sha256: allowed are 64 hexadecimal digits")]
+    #[case::short_hash(
+        "- {name: ci, role: admin, sha256: \"abc\"}",
+        "token 1: sha256: allowed are 64 hexadecimal digits"
+    )]
     #[case::bad_name(&format!("- {{name: \"a b\", role: admin, sha256: \"{HASH}\"}}"), "token 1: name: allowed are")]
     #[case::the_token_itself("- {name: ci, role: admin, token: stp_x}", "needs the texts name, role and sha256")]
     #[case::missing("- {name: ci, role: admin}", "needs the texts name, role and sha256")]

@@ -31,11 +31,7 @@ impl TokensFile {
         // The stamp first: what changes in between is seen by the next look.
         let seen = stamp(&file);
         let tokens = file::read(&file)?;
-        Ok(Self {
-            file: file.into(),
-            seen: Arc::new(Mutex::new(seen)),
-            tokens: watch::Sender::new(Arc::new(tokens)),
-        })
+        Ok(Self { file: file.into(), seen: Arc::new(Mutex::new(seen)), tokens: watch::Sender::new(Arc::new(tokens)) })
     }
 
     /// How many tokens are let in.

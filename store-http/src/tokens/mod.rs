@@ -58,7 +58,10 @@ impl FromStr for TokenRole {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|role| role.as_str() == text).ok_or_else(|| "allowed are admin and viewer".to_owned())
+        Self::ALL
+            .into_iter()
+            .find(|role| role.as_str() == text)
+            .ok_or_else(|| "allowed are admin and viewer".to_owned())
     }
 }
 

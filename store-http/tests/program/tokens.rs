@@ -81,7 +81,10 @@ fn without_a_file_the_entry_is_printed() {
         command.args(["token", "new", "--name", "ci", "--role", "viewer"]);
     });
     let said = text(&output.stderr);
-    assert!(said.contains("- name: \"ci\"\n  role: viewer\n  sha256: \"") && said.contains("API_TOKENS_FILE"), "{said}");
+    assert!(
+        said.contains("- name: \"ci\"\n  role: viewer\n  sha256: \"") && said.contains("API_TOKENS_FILE"),
+        "{said}"
+    );
     assert_eq!(text(&output.stdout).trim().len(), 48);
 }
 
@@ -90,7 +93,8 @@ fn the_log_of_requests_names_trace_and_request() {
     let installation = Installation::new();
     let mut server = installation.serve(|_| {});
     let trace = "0af7651916cd43dd8448eb211c80319c";
-    server.ask(&format!("GET /stores HTTP/1.1\r\ntraceparent: 00-{trace}-b7ad6b7169203331-01\r\nX-Request-Id: mine"), "");
+    server
+        .ask(&format!("GET /stores HTTP/1.1\r\ntraceparent: 00-{trace}-b7ad6b7169203331-01\r\nX-Request-Id: mine"), "");
     let line = server.wait_for("request_id=\"mine\"");
     assert!(line.contains(&format!("trace_id=\"{trace}\"")), "{line}");
 }
