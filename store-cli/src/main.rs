@@ -6,6 +6,7 @@
 mod args;
 mod clock;
 mod command;
+mod contexts;
 mod door;
 mod failure;
 mod output;

@@ -22,6 +22,10 @@ const NEW: [&str; 8] =
 #[case(&["open", "--help"], "--print")]
 #[case(&["doctor", "--help"], "mend")]
 #[case(&["completions", "--help"], "zsh")]
+#[case(&["login", "--help"], "--token-stdin")]
+#[case(&["context", "--help"], "remove")]
+#[case(&["list", "--help"], "--watch")]
+#[case(&["man", "--help"], "--dir")]
 fn help_is_on_standard_output(#[case] arguments: &[&str], #[case] expected: &str) {
     Cli::new().command(arguments).assert().success().stdout(contains(expected)).stderr("");
 }
@@ -46,6 +50,16 @@ fn help_names_the_exit_codes() {
 #[case::unknown_engine(&["create", "demo", "--engine", "magento"])]
 #[case::bad_email(&["create", "demo", "-e", "medusa", "--admin-username", "o", "--admin-email", "nobody"])]
 #[case::reserved_characters(&["create", "Demo!", "-e", "medusa", "--admin-username", "o", "--admin-email", "o@a.bc"])]
+#[case::token_as_argument(&["login", "--server", "http://localhost:1", "--token", "stp_x"])]
+#[case::nobody_to_ask_for_a_token(&["login", "--server", "http://localhost:1"])]
+#[case::login_to_nowhere(&["login", "--token-stdin"])]
+#[case::context_without_a_server(&["context", "add", "prod"])]
+#[case::context_with_a_password(&["--server", "http://me:hunter22@localhost:1", "context", "add", "prod"])]
+#[case::context_name(&["--server", "http://localhost:1", "context", "add", "a b"])]
+#[case::reserved_context(&["--server", "http://localhost:1", "context", "add", "embedded"])]
+#[case::unknown_context(&["--context", "nowhere", "list"])]
+#[case::two_servers(&["--context", "nowhere", "--server", "http://localhost:1", "list"])]
+#[case::unknown_context_to_use(&["context", "use", "nowhere"])]
 #[case::unknown_shell(&["completions", "tcsh"])]
 #[case::server_without_scheme(&["--server", "localhost:5000", "list"])]
 #[case::events_have_no_names(&["--server", "http://localhost:1", "events", "demo", "-o", "name"])]
@@ -92,6 +106,15 @@ fn an_address_with_a_password_is_not_repeated() {
 #[case("elvish", "edit:completion")]
 fn completions(#[case] shell: &str, #[case] expected: &str) {
     Cli::new().command(&["completions", shell]).assert().success().stdout(contains(expected).and(contains("doctor")));
+}
+
+#[test]
+fn manual_pages() {
+    let cli = Cli::new();
+    cli.command(&["man", "--dir", "pages/man1"]).assert().success().stdout("");
+    let page = |name: &str| std::fs::read_to_string(cli.folder.path().join("pages/man1").join(name)).expect("a page");
+    assert!(page("store.1").contains(".TH store 1") && page("store-create.1").contains("generate\\-password"));
+    assert!(page("store-context-add.1").contains("server"));
 }
 
 #[test]

@@ -35,20 +35,23 @@ fn every_route_is_documented_with_its_answers() {
     }
     found.sort();
     let expected = [
-        "DELETE /api/v1/stores/{id} 202 403 404 409 412 421 500 503 504",
-        "GET /api/v1/events 200 400 403 404 421 500 503 504",
-        "GET /api/v1/health 200 403 421 500 503 504",
-        "GET /api/v1/stores 200 400 403 421 500 503 504",
-        "GET /api/v1/stores/{id} 200 403 404 421 500 503 504",
-        "GET /api/v1/stores/{id}/events 200 400 403 404 421 500 503 504",
-        "GET /api/v1/stores/{id}/logs 200 400 403 404 421 500 503 504",
-        "GET /api/v1/stores/{id}/pods 200 403 404 421 500 503 504",
-        "GET /livez 200 403 421 500 503 504",
-        "GET /openapi.json 200 403 421 500 503 504",
-        "GET /readyz 200 403 421 500 503 504",
-        "PATCH /api/v1/stores/{id} 200 400 403 404 408 409 412 413 415 421 422 500 503 504",
-        "POST /api/v1/stores 202 400 403 408 409 413 415 421 422 500 503 504",
-        "POST /api/v1/stores/{id}/retry 202 400 403 404 408 409 412 413 415 421 422 500 503 504",
+        "DELETE /api/v1/stores/{id} 202 401 403 404 409 412 421 500 503 504",
+        "GET /api/v1/events 200 400 401 403 404 421 500 503 504",
+        "GET /api/v1/health 200 403 421 503",
+        "GET /api/v1/me 200 401 403 421 503",
+        "GET /api/v1/platform 200 401 403 421 503",
+        "GET /api/v1/stores 200 400 401 403 421 500 503 504",
+        "GET /api/v1/stores/{id} 200 401 403 404 421 500 503 504",
+        "GET /api/v1/stores/{id}/events 200 400 401 403 404 421 500 503 504",
+        "GET /api/v1/stores/{id}/logs 200 400 401 403 404 421 500 503 504",
+        "GET /api/v1/stores/{id}/pods 200 401 403 404 421 500 503 504",
+        "GET /livez 200 403 421 503",
+        "GET /metrics 200 401 403 404 421 503 504",
+        "GET /openapi.json 200 401 403 421 503",
+        "GET /readyz 200 403 421 503 504",
+        "PATCH /api/v1/stores/{id} 200 400 401 403 404 408 409 412 413 415 421 422 500 503 504",
+        "POST /api/v1/stores 202 400 401 403 408 409 413 415 421 422 500 503 504",
+        "POST /api/v1/stores/{id}/retry 202 400 401 403 404 408 409 412 413 415 421 422 500 503 504",
     ];
     assert_eq!(found, expected);
 }

@@ -20,6 +20,7 @@ pub(crate) use settings::SettingFlags;
 use values::{engines, plans, statuses};
 pub(crate) use waiting::{TimeoutArgs, WaitArgs, Waiting};
 
+use crate::contexts;
 use crate::output::Format;
 
 const STYLES: Styles = Styles::styled()
@@ -30,10 +31,12 @@ const STYLES: Styles = Styles::styled()
 
 #[cfg(feature = "embedded")]
 const MODES: &str = "\
-With --server (or STORE_SERVER), commands go to that server. Without it, they work on the own database and cluster, \
-configured by the same environment and .env file as the server (DATABASE_URL, KUBECONFIG, …).";
+With --server (or STORE_SERVER), commands go to that server, otherwise to that of --context or of the current context \
+(see store context and store login). Without any, they work on the own database and cluster, configured by the same \
+environment and .env file as the server (DATABASE_URL, KUBECONFIG, …).";
 #[cfg(not(feature = "embedded"))]
-const MODES: &str = "Commands go to the server that --server (or STORE_SERVER) names.";
+const MODES: &str =
+    "Commands go to the server that --server (or STORE_SERVER), --context or the current context names.";
 
 const SERVER: &str = "The server to talk to, such as http://localhost:5000";
 
@@ -42,7 +45,7 @@ Exit codes:
   0    it worked
   1    it did not; standard error says why
   2    the command line is wrong
-  4    the server wants to know who asks (STORE_TOKEN), or refuses
+  4    the server wants to know who asks (store login, or STORE_TOKEN), or does not let them
   130  interrupted";
 
 /// Creates, shows and deletes online shops on Kubernetes.
@@ -65,6 +68,10 @@ pub(crate) struct Cli {
 pub(crate) struct Global {
     #[arg(long, global = true, env = "STORE_SERVER", value_name = "URL", hide_env_values = true, help = SERVER)]
     pub(crate) server: Option<String>,
+
+    /// The context whose server to talk to, instead of the current one
+    #[arg(long, global = true, value_name = "NAME", value_parser = contexts::parse_name)]
+    pub(crate) context: Option<String>,
 
     /// How to print what is asked for
     #[arg(short, long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
@@ -123,10 +130,58 @@ pub(crate) enum Command {
     /// Show a store's admin login, read from the cluster with your own kubeconfig
     #[cfg(feature = "embedded")]
     Credentials(CredentialsArgs),
+    /// Keep a token for a server, which becomes the current context
+    Login(LoginArgs),
+    /// Forget the token for a server
+    Logout,
+    /// Name servers, and choose among them
+    #[command(subcommand, arg_required_else_help = true)]
+    Context(ContextCommand),
     /// Check everything that stores need, and say how to mend what is wrong
     Doctor,
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
+    /// Write a manual page for each command
+    Man(ManArgs),
+}
+
+/// `store login`
+#[derive(Debug, Args)]
+pub(crate) struct LoginArgs {
+    /// Read the token from standard input: the first line
+    #[arg(long)]
+    pub(crate) token_stdin: bool,
+}
+
+/// `store context`
+#[derive(Debug, Subcommand)]
+pub(crate) enum ContextCommand {
+    /// Add a context for the server that --server names, or give it another server
+    Add(ContextArgs),
+    /// Make a context the current one; embedded is the one without a server
+    Use(ContextArgs),
+    /// List contexts
+    #[command(visible_alias = "ls")]
+    List,
+    /// Remove a context, with its token
+    #[command(visible_alias = "rm")]
+    Remove(ContextArgs),
+}
+
+/// What the commands of contexts take.
+#[derive(Debug, Args)]
+pub(crate) struct ContextArgs {
+    /// The context's name
+    #[arg(value_parser = contexts::parse_name)]
+    pub(crate) name: String,
+}
+
+/// `store man`
+#[derive(Debug, Args)]
+pub(crate) struct ManArgs {
+    /// Where to write them; made if it is not there
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: PathBuf,
 }
 
 /// `store create`
@@ -193,6 +248,10 @@ pub(crate) struct ListArgs {
     /// Deleted stores too
     #[arg(short, long)]
     pub(crate) all: bool,
+
+    /// Go on with whatever changes, until Ctrl-C
+    #[arg(short, long)]
+    pub(crate) watch: bool,
 }
 
 /// `store get`
@@ -201,6 +260,10 @@ pub(crate) struct GetArgs {
     /// Names or ids
     #[arg(required = true, value_name = "STORE", value_parser = values::parse_store)]
     pub(crate) stores: Vec<StoreRef>,
+
+    /// Show them as a list, and go on with whatever changes, until Ctrl-C or until they are deleted
+    #[arg(short, long)]
+    pub(crate) watch: bool,
 }
 
 /// `store delete`

@@ -24,7 +24,12 @@ fn settings() -> impl Iterator<Item = (&'static Setting, &'static str)> {
     SETTINGS
         .iter()
         .filter(|setting| !matches!(setting.concern, Concern::Http | Concern::Logging))
-        .filter_map(|setting| Some((setting, setting.flag?)))
+        .filter_map(|setting| Some((setting, flag(setting.flag?))))
+}
+
+/// A context of this program is a server, so that of the kubeconfig is called as Helm calls it.
+fn flag(of_server: &'static str) -> &'static str {
+    if of_server == "context" { "kube-context" } else { of_server }
 }
 
 impl FromArgMatches for SettingFlags {

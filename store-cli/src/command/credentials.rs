@@ -74,7 +74,7 @@ fn absent(store: &StoreDocument, cluster: &Cluster) -> Failure {
     let why = match store.status {
         Status::Provisioning => "It is made early on the way to READY; try again in a moment.".to_owned(),
         Status::Deleting | Status::Deleted => format!("{} is {}.", store.name, store.status),
-        _ => "Is that the cluster of the store? See --kubeconfig and --context.".to_owned(),
+        _ => "Is that the cluster of the store? See --kubeconfig and --kube-context.".to_owned(),
     };
     Failure::new(missing).hint(why)
 }

@@ -1,6 +1,7 @@
 //! The commands, each written once for both doors.
 
 mod completions;
+mod context;
 mod create;
 #[cfg(feature = "embedded")]
 mod credentials;
@@ -8,7 +9,9 @@ mod delete;
 mod doctor;
 mod events;
 mod list;
+mod login;
 mod logs;
+mod man;
 mod open;
 mod outcome;
 mod protect;
@@ -62,5 +65,9 @@ pub(crate) async fn run(cli: Cli, terminal: Terminal) -> Result<(), Failure> {
         Command::Credentials(args) => credentials::run(&context, args).await,
         Command::Doctor => doctor::run(&context).await,
         Command::Completions(args) => completions::run(&context, &args),
+        Command::Login(args) => login::login(&context, &args).await,
+        Command::Logout => login::logout(&context),
+        Command::Context(command) => context::run(&context, &command),
+        Command::Man(args) => man::run(&context, &args),
     }
 }

@@ -13,6 +13,7 @@ use store_core::service::{StoreDocument, StoreList, StoreRef};
 use store_core::store::{AdminEmail, AdminUsername, StoreName};
 
 use crate::args::Global;
+use crate::contexts;
 use crate::failure::Failure;
 use crate::terminal::Terminal;
 
@@ -118,10 +119,46 @@ pub(crate) trait Door: Send + Sync {
 
 /// Opens the door that the arguments name.
 pub(crate) async fn open(global: &Global, purpose: Purpose, terminal: Terminal) -> Result<Box<dyn Door>, Failure> {
-    match &global.server {
-        Some(server) => Ok(Box::new(Remote::new(server, terminal)?)),
+    match server(global, terminal)? {
+        Some(server) => Ok(Box::new(server)),
         None => embedded(global, purpose, terminal).await,
     }
+}
+
+/// The server that arguments, environment and contexts name, in this order; none means the own database and cluster.
+pub(crate) fn server(global: &Global, terminal: Terminal) -> Result<Option<Remote>, Failure> {
+    let contexts = contexts::load()?;
+    let (server, token) = match (&global.server, &global.context) {
+        (None, Some(name)) if cfg!(feature = "embedded") && name == contexts::EMBEDDED => return Ok(None),
+        (Some(server), Some(name)) if !is_of_environment(server) => {
+            return Err(Failure::usage(format!("--server {server} and --context {name} both name a server"))
+                .hint("Use one of them."));
+        }
+        // A flag wins over the environment.
+        (_, Some(name)) => {
+            let context = contexts.named(name)?;
+            (context.server.clone(), context.token.clone())
+        }
+        (Some(server), None) => {
+            let address = Remote::normal_address(server).ok();
+            let known = contexts.contexts.iter().find(|context| Some(&context.server) == address.as_ref());
+            (server.clone(), known.and_then(|context| context.token.clone()))
+        }
+        (None, None) => match contexts.current() {
+            Some(context) => (context.server.clone(), context.token.clone()),
+            None => return Ok(None),
+        },
+    };
+    Remote::with_token(&server, terminal, token_of_environment().or(token)).map(Some)
+}
+
+fn is_of_environment(server: &str) -> bool {
+    std::env::var("STORE_SERVER").is_ok_and(|value| value == server)
+}
+
+fn token_of_environment() -> Option<SecretString> {
+    let token = std::env::var("STORE_TOKEN").ok()?;
+    (!token.trim().is_empty()).then(|| SecretString::from(token.trim()))
 }
 
 #[cfg(feature = "embedded")]
@@ -132,5 +169,5 @@ async fn embedded(global: &Global, purpose: Purpose, terminal: Terminal) -> Resu
 #[cfg(not(feature = "embedded"))]
 #[expect(clippy::unused_async, reason = "the same signature with and without the feature")]
 async fn embedded(_: &Global, _: Purpose, _: Terminal) -> Result<Box<dyn Door>, Failure> {
-    Err(Failure::usage("no server is named").hint("Use --server URL, or set STORE_SERVER."))
+    Err(Failure::usage("no server is named").hint("Use --server URL or --context NAME, or set STORE_SERVER."))
 }

@@ -39,6 +39,17 @@ impl Output {
         table(&headings, rows, self)
     }
 
+    /// The same, with headings as wide as most values, so that rows that come later stand below those before.
+    pub(crate) fn watched_stores(self, stores: &[StoreDocument], now: Timestamp) -> String {
+        let rows = stores.iter().map(|store| self.row(store, now)).collect();
+        let mut headings =
+            vec!["NAME                    ", "ENGINE     ", "STATUS      ", "DETAIL              ", "AGE ", "URL"];
+        if self.format == Format::Wide {
+            headings.extend(["ID        ", "PLAN  ", "ATTEMPT", "NAMESPACE       ", "ADMIN"]);
+        }
+        table(&headings, rows, self)
+    }
+
     fn row(self, store: &StoreDocument, now: Timestamp) -> Row {
         let mut row = vec![
             Cell::new(text::plain(&store.name)),

@@ -2,6 +2,7 @@
 
 mod bars;
 mod lines;
+pub(crate) mod stores;
 
 use std::time::Duration;
 

@@ -1,6 +1,9 @@
 //! The API in this process, on a simulated cluster and a repository in memory.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part of this module")]
 
+pub mod broken;
+pub mod document;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -50,7 +50,7 @@ async fn identity(cluster: &Cluster, known: Option<&Known>, report: &mut Report)
     let identity = match doctor::identity(cluster).await {
         Ok(identity) => identity,
         Err(error) => {
-            report.fail("cluster", error.to_string(), "start it, or correct KUBECONFIG or --context");
+            report.fail("cluster", error.to_string(), "start it, or correct KUBECONFIG or --kube-context");
             return false;
         }
     };

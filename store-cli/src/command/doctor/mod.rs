@@ -13,12 +13,13 @@ mod values;
 use report::Report;
 
 use super::Context;
+use crate::door;
 use crate::failure::{Exit, Failure};
 
 pub(super) async fn run(context: &Context) -> Result<(), Failure> {
     let mut report = Report::default();
-    match &context.global.server {
-        Some(server) => remote::examine(server, context.terminal, &mut report).await?,
+    match door::server(&context.global, context.terminal)? {
+        Some(server) => remote::examine(&server, &mut report).await?,
         None => own(context, &mut report).await?,
     }
     report.print(context.output)?;
@@ -34,5 +35,5 @@ async fn own(context: &Context, report: &mut Report) -> Result<(), Failure> {
 #[cfg(not(feature = "embedded"))]
 #[expect(clippy::unused_async, reason = "the same signature with and without the feature")]
 async fn own(_: &Context, _: &mut Report) -> Result<(), Failure> {
-    Err(Failure::usage("no server is named").hint("Use --server URL, or set STORE_SERVER."))
+    Err(Failure::usage("no server is named").hint("Use --server URL or --context NAME, or set STORE_SERVER."))
 }

@@ -6,12 +6,10 @@ use super::names;
 use super::report::Report;
 use crate::door::{Door, Filter, Remote};
 use crate::failure::Failure;
-use crate::terminal::Terminal;
 use crate::text;
 
 /// Looks at a server from outside.
-pub(super) async fn examine(server: &str, terminal: Terminal, report: &mut Report) -> Result<(), Failure> {
-    let remote = Remote::new(server, terminal)?;
+pub(super) async fn examine(remote: &Remote, report: &mut Report) -> Result<(), Failure> {
     match remote.probe("readyz").await {
         Ok((status, body)) => server_state(status.as_u16(), &body, report),
         Err(failure) => {
@@ -24,7 +22,7 @@ pub(super) async fn examine(server: &str, terminal: Terminal, report: &mut Repor
             report.ok("API", format!("answers; it has {}", text::count(list.stores.len(), "store")));
             names::examine(&list.stores, None, report).await;
         }
-        Err(failure) => report.fail("API", failure.message(), "see the server's log; a token goes into STORE_TOKEN"),
+        Err(failure) => report.fail("API", failure.message(), "see the server's log; a token is kept by store login"),
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -88,7 +89,7 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(base: Url) -> Result<Self, Failure> {
+    pub(super) fn new(base: Url, token: Option<&SecretString>) -> Result<Self, Failure> {
         let http = reqwest::Client::builder()
             .user_agent(concat!("store/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT_WITHIN)
@@ -97,7 +98,7 @@ impl Client {
             .redirect(Policy::none())
             .build()
             .map_err(|error| Failure::new(format!("cannot use HTTP: {error}")))?;
-        Ok(Self { http, base, token: token()? })
+        Ok(Self { http, base, token: token.map(bearer).transpose()? })
     }
 
     /// Sends, and reads the answer.
@@ -237,15 +238,12 @@ impl Client {
     }
 }
 
-/// A token from the environment, for servers and proxies that want to know who asks.
-fn token() -> Result<Option<HeaderValue>, Failure> {
-    let Some(token) = std::env::var("STORE_TOKEN").ok().filter(|token| !token.trim().is_empty()) else {
-        return Ok(None);
-    };
-    let mut value = HeaderValue::from_str(&format!("Bearer {}", token.trim()))
-        .map_err(|_| Failure::usage("STORE_TOKEN holds characters that no token has"))?;
+/// A token, for servers and proxies that want to know who asks.
+fn bearer(token: &SecretString) -> Result<HeaderValue, Failure> {
+    let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()))
+        .map_err(|_| Failure::usage("the token holds characters that no token has"))?;
     value.set_sensitive(true);
-    Ok(Some(value))
+    Ok(value)
 }
 
 fn is_json(response: &Response) -> bool {

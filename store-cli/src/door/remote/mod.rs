@@ -60,15 +60,40 @@ struct EventPage {
     events: Vec<Event>,
 }
 
+/// Whom a server takes us for.
+#[derive(Deserialize)]
+pub(crate) struct Caller {
+    /// The token's name; absent where the server asks for none.
+    pub(crate) name: Option<String>,
+    /// What it may do there.
+    pub(crate) role: String,
+}
+
 impl Remote {
-    /// The server at this address. Asks it nothing yet.
-    pub(crate) fn new(server: &str, terminal: Terminal) -> Result<Self, Failure> {
+    /// The server at this address, to which this token is shown. Asks it nothing yet.
+    pub(crate) fn with_token(server: &str, terminal: Terminal, token: Option<SecretString>) -> Result<Self, Failure> {
         let address = address::parse(server)?;
         if address::sends_in_the_clear(&address) {
             let host = address.host_str().unwrap_or_default();
-            terminal.warn(&format!("the connection to {host} is not encrypted (http): passwords travel in the clear"));
+            let what = if token.is_some() { "passwords and your token travel" } else { "passwords travel" };
+            terminal.warn(&format!("the connection to {host} is not encrypted (http): {what} in the clear"));
         }
-        Ok(Self { client: Client::new(address)? })
+        Ok(Self { client: Client::new(address, token.as_ref())? })
+    }
+
+    /// The address of a server as it is kept and compared.
+    pub(crate) fn normal_address(server: &str) -> Result<String, Failure> {
+        let address = address::parse(server)?;
+        if !address.username().is_empty() || address.password().is_some() {
+            return Err(Failure::usage("an address with a user name or a password in it is not kept")
+                .hint("Log in with a token instead: store login --server URL"));
+        }
+        Ok(address.as_str().trim_end_matches('/').to_owned())
+    }
+
+    /// Whom the server takes us for.
+    pub(crate) async fn me(&self) -> Result<Caller, Failure> {
+        self.client.send(Call::get(&["me"])).await
     }
 
     /// What a path outside the API answers, and with which status: for the doctor.

@@ -28,7 +28,9 @@ pub(super) fn failure(status: StatusCode, body: &[u8], server: &str) -> Failure 
     }
     match status {
         StatusCode::UNAUTHORIZED => {
-            failure = failure.exiting(Exit::Authentication).hint("Set STORE_TOKEN to a token of this server.");
+            failure = failure
+                .exiting(Exit::Authentication)
+                .hint("Log in with a token of this server (store login), or set STORE_TOKEN.");
         }
         StatusCode::FORBIDDEN => failure = failure.exiting(Exit::Authentication),
         StatusCode::NOT_FOUND if !is_ours => {

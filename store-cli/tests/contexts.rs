@@ -1,0 +1,195 @@
+//! Servers by name, and tokens that are kept.
+
+mod support;
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use predicates::prelude::*;
+use predicates::str::contains;
+use pretty_assertions::assert_eq;
+use rstest::rstest;
+use serde_json::{Value, json};
+use wiremock::matchers::{header, method, path};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use support::{Cli, id_of, list, problem, store};
+
+const TOKEN: &str = "stp_canary0123456789";
+
+/// A server that lets only this token in.
+async fn guarded(token: &str) -> MockServer {
+    let server = MockServer::start().await;
+    let refusal = ResponseTemplate::new(401).insert_header("www-authenticate", "Bearer").set_body_raw(
+        problem(401, "the request was refused: it carries no token").to_string(),
+        "application/problem+json",
+    );
+    Mock::given(wiremock::matchers::any()).respond_with(refusal).with_priority(9).mount(&server).await;
+    let me = json!({"name": "ci", "role": "viewer"});
+    for (at, body) in [("/api/v1/me", me), ("/api/v1/stores", list(&[store("demo", "READY")]))] {
+        let bearer = header("authorization", format!("Bearer {token}").as_str());
+        let answer = ResponseTemplate::new(200).set_body_json(body);
+        Mock::given(method("GET")).and(path(at)).and(bearer).respond_with(answer).mount(&server).await;
+    }
+    server
+}
+
+fn login(cli: &Cli, server: &MockServer, token: &str) -> assert_cmd::assert::Assert {
+    cli.command(&["login", "--server", &server.uri(), "--token-stdin"]).write_stdin(format!("{token}\n")).assert()
+}
+
+fn file(cli: &Cli) -> PathBuf {
+    cli.folder.path().join(".config/store/config.yaml")
+}
+
+fn contexts(cli: &Cli) -> Value {
+    let output = cli.command(&["context", "list", "-o", "json"]).assert().success().get_output().stdout.clone();
+    serde_json::from_slice(&output).expect("JSON")
+}
+
+#[tokio::test]
+async fn logged_in_commands_show_the_token() {
+    let (cli, server) = (Cli::new(), guarded(TOKEN).await);
+    cli.command(&["--server", &server.uri(), "list"]).assert().code(4).stderr(contains("store login"));
+    let assert = login(&cli, &server, TOKEN).success().stdout("");
+    assert.stderr(contains("as ci (viewer)").and(contains(TOKEN).not()));
+    assert_eq!(file(&cli).metadata().expect("a file").permissions().mode() & 0o777, 0o600);
+    cli.command(&["list", "-o", "name"]).assert().success().stdout("demo\n");
+    cli.command(&["--server", &server.uri(), "list", "-o", "name"]).assert().success().stdout("demo\n");
+    let shown = contexts(&cli).to_string();
+    assert!(shown.contains("\"has_token\":true") && !shown.contains(TOKEN), "{shown}");
+
+    cli.command(&["logout"]).assert().success().stderr(contains("Logged out"));
+    assert!(!std::fs::read_to_string(file(&cli)).expect("a file").contains("stp_"));
+    cli.command(&["list"]).assert().code(4);
+    cli.command(&["logout"]).assert().success().stderr(contains("no token"));
+}
+
+#[tokio::test]
+async fn a_token_that_is_not_let_in_is_not_kept() {
+    let (cli, server) = (Cli::new(), guarded(TOKEN).await);
+    login(&cli, &server, "stp_wrong").code(4).stderr(contains("stp_wrong").not());
+    assert!(!file(&cli).exists());
+    login(&cli, &server, "").code(2);
+}
+
+#[tokio::test]
+async fn the_environment_wins_over_what_is_kept() {
+    let (cli, server) = (Cli::new(), guarded(TOKEN).await);
+    login(&cli, &server, TOKEN).success();
+    cli.command(&["list"]).env("STORE_TOKEN", "stp_other").assert().code(4);
+}
+
+#[tokio::test]
+async fn a_token_goes_to_its_own_server_only() {
+    let (cli, ours, theirs) = (Cli::new(), guarded(TOKEN).await, guarded("stp_theirs").await);
+    login(&cli, &ours, TOKEN).success();
+    cli.command(&["--server", &theirs.uri(), "list"]).assert().code(4);
+    let requests = theirs.received_requests().await.expect("recorded");
+    assert!(requests.iter().all(|request| !request.headers.contains_key("authorization")));
+}
+
+#[tokio::test]
+async fn contexts_are_added_used_and_removed() {
+    let (cli, one, two) = (Cli::new(), guarded(TOKEN).await, guarded("stp_two").await);
+    for (name, server) in [("one", &one), ("two", &two)] {
+        cli.command(&["context", "add", name, "--server", &server.uri()]).assert().success();
+    }
+    for (name, token) in [("one", TOKEN), ("two", "stp_two")] {
+        let mut login = cli.command(&["login", "--context", name, "--token-stdin"]);
+        login.write_stdin(token).assert().success();
+    }
+    let current = |cli: &Cli| -> Vec<String> {
+        let all = contexts(cli);
+        let current = all.as_array().expect("a list").iter().filter(|context| context["is_current"] == true);
+        current.map(|context| context["name"].as_str().expect("a name").to_owned()).collect()
+    };
+    assert_eq!(current(&cli), ["two"], "whoever logs in goes on there");
+    cli.command(&["context", "use", "one"]).assert().success();
+    assert_eq!(current(&cli), ["one"]);
+    cli.command(&["list", "--context", "two", "-o", "name"]).assert().success().stdout("demo\n");
+    // A flag wins over the environment.
+    cli.command(&["list", "--context", "two"]).env("STORE_SERVER", one.uri()).assert().success();
+    let table = cli.command(&["context", "list"]).assert().success();
+    table.stdout(contains("CURRENT  NAME").and(contains("own database and cluster")));
+    cli.command(&["context", "remove", "one"]).assert().success();
+    assert_eq!(current(&cli), ["embedded"]);
+    cli.command(&["context", "use", "two"]).assert().success();
+    cli.command(&["context", "use", "embedded"]).assert().success();
+    assert_eq!(current(&cli), ["embedded"]);
+}
+
+#[rstest]
+#[case::open_to_others("contexts: []\n", 0o644, "chmod 600")]
+#[case::broken("contexts: [stp_secret\n", 0o600, "is not what this program has written")]
+#[case::unknown_fields("contexts: []\nmore: stp_secret\n", 0o600, "is not what this program has written")]
+fn a_file_that_cannot_be_used_is_named(#[case] text: &str, #[case] mode: u32, #[case] expected: &str) {
+    let cli = Cli::new();
+    std::fs::create_dir_all(file(&cli).parent().expect("a folder")).expect("a folder");
+    std::fs::write(file(&cli), text).expect("written");
+    std::fs::set_permissions(file(&cli), std::fs::Permissions::from_mode(mode)).expect("a mode");
+    let assert = cli.command(&["--server", "http://127.0.0.1:1", "list"]).assert().code(1);
+    assert.stderr(contains(expected).and(contains("stp_secret").not()));
+}
+
+#[tokio::test]
+async fn the_place_is_that_of_xdg() {
+    let (cli, server) = (Cli::new(), guarded(TOKEN).await);
+    let elsewhere = cli.folder.path().join("elsewhere");
+    let mut login = cli.command(&["login", "--server", &server.uri(), "--token-stdin"]);
+    login.env("XDG_CONFIG_HOME", &elsewhere).write_stdin(TOKEN).assert().success();
+    assert!(elsewhere.join("store/config.yaml").is_file());
+}
+
+/// A server whose store is on its way, then READY, then gone.
+async fn moving() -> MockServer {
+    let server = MockServer::start().await;
+    let at = |store: Value| ResponseTemplate::new(200).set_body_json(store);
+    let [first, second, last] = ["PROVISIONING", "READY", "DELETED"].map(|status| store("demo", status));
+    for (answer, times) in [(list(&[first.clone()]), 1), (list(&[second.clone()]), 2), (list(&[]), 100)] {
+        let mock = Mock::given(method("GET")).and(path("/api/v1/stores")).respond_with(at(answer));
+        mock.up_to_n_times(times).mount(&server).await;
+    }
+    let mock = Mock::given(method("GET")).and(path(format!("/api/v1/stores/{}", id_of("demo"))));
+    mock.respond_with(at(last)).mount(&server).await;
+    server
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn watching_one_store_ends_with_it() {
+    let (cli, server) = (Cli::new(), moving().await);
+    let arguments = ["get", "demo", "--watch", "-o", "json"];
+    let output = cli.on(&server, &arguments).assert().success().get_output().stdout.clone();
+    let statuses: Vec<Value> = String::from_utf8_lossy(&output)
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("a line of JSON")["status"].clone())
+        .collect();
+    assert_eq!(statuses, ["PROVISIONING", "DELETED"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn watching_all_shows_each_change_once() {
+    let (cli, server) = (Cli::new(), moving().await);
+    let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("store"))
+        .args(["list", "--watch"])
+        .env_clear()
+        .env("HOME", cli.folder.path())
+        .env("STORE_SERVER", server.uri())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("a child");
+    let lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().expect("a pipe")));
+    let begun = Instant::now();
+    let mut statuses = Vec::new();
+    for line in lines.map_while(Result::ok) {
+        statuses.extend(line.split_whitespace().nth(2).map(str::to_owned));
+        if line.contains("DELETED") {
+            break;
+        }
+    }
+    child.kill().expect("killed");
+    child.wait().expect("its end");
+    assert_eq!(statuses, ["STATUS", "PROVISIONING", "READY", "DELETED"]);
+    assert!(begun.elapsed() < Duration::from_secs(60));
+}
