@@ -56,7 +56,7 @@ pub(crate) fn store(name: &str, status: &str) -> Value {
         "store_url": format!("http://{name}.localhost/"), "admin_url": format!("http://{name}.localhost/app"),
         "details": { "publishable_api_key": "pk_123" }, "namespace": format!("store-{id}"),
         "helm_release": format!("store-{id}"), "credentials_secret": format!("store-{id}-credentials"),
-        "admin_username": "owner", "admin_email": "owner@example.com", "generation": 1, "version": 4,
+        "admin_username": "owner", "admin_email": "owner@example.com", "protected": false, "generation": 1, "version": 4,
         "ready_at": is_ready.then_some("2026-03-01T10:01:00Z"),
         "deleted_at": (status == "DELETED").then_some("2026-03-01T11:00:00Z"),
         "gates": gates(is_ready), "teardown": null, "blocker": null,
