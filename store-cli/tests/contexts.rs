@@ -4,7 +4,6 @@ mod support;
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
 use predicates::prelude::*;
 use predicates::str::contains;
@@ -147,7 +146,7 @@ async fn moving() -> MockServer {
     let server = MockServer::start().await;
     let at = |store: Value| ResponseTemplate::new(200).set_body_json(store);
     let [first, second, last] = ["PROVISIONING", "READY", "DELETED"].map(|status| store("demo", status));
-    for (answer, times) in [(list(&[first.clone()]), 1), (list(&[second.clone()]), 2), (list(&[]), 100)] {
+    for (answer, times) in [(list(&[first]), 1), (list(&[second]), 2), (list(&[]), 100)] {
         let mock = Mock::given(method("GET")).and(path("/api/v1/stores")).respond_with(at(answer));
         mock.up_to_n_times(times).mount(&server).await;
     }
@@ -180,7 +179,6 @@ async fn watching_all_shows_each_change_once() {
         .spawn()
         .expect("a child");
     let lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().expect("a pipe")));
-    let begun = Instant::now();
     let mut statuses = Vec::new();
     for line in lines.map_while(Result::ok) {
         statuses.extend(line.split_whitespace().nth(2).map(str::to_owned));
@@ -191,5 +189,4 @@ async fn watching_all_shows_each_change_once() {
     child.kill().expect("killed");
     child.wait().expect("its end");
     assert_eq!(statuses, ["STATUS", "PROVISIONING", "READY", "DELETED"]);
-    assert!(begun.elapsed() < Duration::from_secs(60));
 }

@@ -38,7 +38,7 @@ async fn until(api: &Api, expected: &str) -> Vec<String> {
     panic!("no {expected:?} in {:#?}", lines(api).await);
 }
 
-fn value(lines: &[String], series: &str) -> f64 {
+fn value(lines: &[String], series: &str) -> u64 {
     let line = lines.iter().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
     line.unwrap_or_else(|| panic!("no {series} in {lines:#?}")).parse().expect("a number")
 }
@@ -49,25 +49,25 @@ async fn stores_are_counted_and_their_way_is_measured() {
     until(&api, "store_platform_stores{status=\"READY\"} 0").await;
     let id = api.create("mystore").await;
     let waiting = until(&api, "store_platform_stores{status=\"PROVISIONING\"} 1").await;
-    assert_eq!(value(&waiting, "store_platform_queue_length"), 1.0);
+    assert_eq!(value(&waiting, "store_platform_queue_length"), 1);
     let _reconciler = api.start();
     api.until(&id, "READY").await;
     let ready = until(&api, "store_platform_ready_seconds_count{engine=\"medusa\"} 1").await;
-    assert_eq!(value(&ready, "store_platform_stores{status=\"READY\"}"), 1.0);
-    assert_eq!(value(&ready, "store_platform_stores{status=\"PROVISIONING\"}"), 0.0);
-    assert_eq!(value(&ready, "store_platform_queue_length"), 0.0);
+    assert_eq!(value(&ready, "store_platform_stores{status=\"READY\"}"), 1);
+    assert_eq!(value(&ready, "store_platform_stores{status=\"PROVISIONING\"}"), 0);
+    assert_eq!(value(&ready, "store_platform_queue_length"), 0);
     for gate in ["queued", "namespace", "credentials", "release", "database", "setup", "application", "storefront"] {
         let series = format!("store_platform_gate_seconds_count{{engine=\"medusa\",gate=\"{gate}\"}}");
-        assert_eq!(value(&ready, &series), 1.0);
+        assert_eq!(value(&ready, &series), 1);
     }
-    assert_eq!(value(&ready, "store_platform_events_total{kind=\"ready\"}"), 1.0);
+    assert_eq!(value(&ready, "store_platform_events_total{kind=\"ready\"}"), 1);
     let runs = "store_platform_action_seconds_count{action=\"install\",result=\"done\"}";
-    assert_eq!(value(&ready, runs), 1.0);
-    assert_eq!(value(&ready, "store_platform_cluster_up"), 1.0);
+    assert_eq!(value(&ready, runs), 1);
+    assert_eq!(value(&ready, "store_platform_cluster_up"), 1);
     api.delete(&format!("/stores/{id}")).await;
     api.until(&id, "DELETED").await;
     let gone = until(&api, "store_platform_events_total{kind=\"deleted\"} 1").await;
-    assert_eq!(value(&gone, "store_platform_stores{status=\"DELETING\"}"), 0.0);
+    assert_eq!(value(&gone, "store_platform_stores{status=\"DELETING\"}"), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -92,12 +92,12 @@ async fn requests_are_counted_by_their_routes() {
     api.send(request("BREW", "/api/v1/stores").body(Body::empty()).expect("a request")).await;
     let lines = lines(&api).await;
     let requests = "http_requests_total{route=\"/api/v1/stores/{id}\",method=\"GET\",status=\"404\"}";
-    assert_eq!(value(&lines, requests), 2.0);
-    assert_eq!(value(&lines, "http_requests_total{route=\"none\",method=\"GET\",status=\"404\"}"), 2.0);
-    assert_eq!(value(&lines, "http_requests_total{route=\"/api/v1/stores\",method=\"other\",status=\"405\"}"), 1.0);
-    assert_eq!(value(&lines, "http_request_duration_seconds_count{route=\"/api/v1/stores/{id}\",method=\"GET\"}"), 2.0);
+    assert_eq!(value(&lines, requests), 2);
+    assert_eq!(value(&lines, "http_requests_total{route=\"none\",method=\"GET\",status=\"404\"}"), 2);
+    assert_eq!(value(&lines, "http_requests_total{route=\"/api/v1/stores\",method=\"other\",status=\"405\"}"), 1);
+    assert_eq!(value(&lines, "http_request_duration_seconds_count{route=\"/api/v1/stores/{id}\",method=\"GET\"}"), 2);
     assert!(!lines.iter().any(|line| line.contains("made") || line.contains("a123456789")), "{lines:#?}");
-    assert_eq!(value(&lines, "store_platform_database_up"), 1.0);
+    assert_eq!(value(&lines, "store_platform_database_up"), 1);
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ pub(super) async fn login(context: &Context, args: &LoginArgs) -> Result<(), Fai
         return Err(Failure::usage("the token is empty"));
     }
     // A token that the server does not know is not kept.
-    let caller = Remote::with_token(&server, context.terminal, Some(token.clone()))?.me().await?;
+    let caller = Remote::with_token(&server, context.terminal, Some(&token))?.me().await?;
     contexts.put(&name, &server).token = Some(token);
     contexts.current = Some(name.clone());
     let file = contexts::save(&contexts)?;

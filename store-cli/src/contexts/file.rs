@@ -53,7 +53,8 @@ pub(crate) fn load() -> Result<Contexts, Failure> {
 fn refuse_what_others_can_read(file: &ConfigFile) -> Result<(), Failure> {
     use std::os::unix::fs::PermissionsExt as _;
     let mode = file.0.metadata().map_or(0, |metadata| metadata.permissions().mode() & 0o777);
-    if mode & 0o077 == 0 {
+    let of_others = mode & 0o077;
+    if of_others == 0 {
         return Ok(());
     }
     let name = file.display();

@@ -149,7 +149,7 @@ pub(crate) fn server(global: &Global, terminal: Terminal) -> Result<Option<Remot
             None => return Ok(None),
         },
     };
-    Remote::with_token(&server, terminal, token_of_environment().or(token)).map(Some)
+    Remote::with_token(&server, terminal, token_of_environment().or(token).as_ref()).map(Some)
 }
 
 fn is_of_environment(server: &str) -> bool {

@@ -20,7 +20,7 @@ use crate::tokens::{Identity, TokenRole, TokensFile};
 const OPEN: [&str; 8] = ["/health", "/api/v1/health", "/livez", "/readyz", "/", "/ui", "/ui/", "/ui/{*path}"];
 /// How many failed authentications are logged in a window of time.
 const LOGGED_MAX: u32 = 20;
-const WINDOW: Duration = Duration::from_secs(60);
+const WINDOW: Duration = Duration::from_mins(1);
 
 /// Decides who may pass.
 #[derive(Clone)]

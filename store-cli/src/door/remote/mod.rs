@@ -71,14 +71,14 @@ pub(crate) struct Caller {
 
 impl Remote {
     /// The server at this address, to which this token is shown. Asks it nothing yet.
-    pub(crate) fn with_token(server: &str, terminal: Terminal, token: Option<SecretString>) -> Result<Self, Failure> {
+    pub(crate) fn with_token(server: &str, terminal: Terminal, token: Option<&SecretString>) -> Result<Self, Failure> {
         let address = address::parse(server)?;
         if address::sends_in_the_clear(&address) {
             let host = address.host_str().unwrap_or_default();
             let what = if token.is_some() { "passwords and your token travel" } else { "passwords travel" };
             terminal.warn(&format!("the connection to {host} is not encrypted (http): {what} in the clear"));
         }
-        Ok(Self { client: Client::new(address, token.as_ref())? })
+        Ok(Self { client: Client::new(address, token)? })
     }
 
     /// The address of a server as it is kept and compared.
