@@ -187,5 +187,9 @@ function draw(): void {
 document.addEventListener("visibilitychange", () => {
   clearTimeout(hiding);
   if (document.hidden) hiding = setTimeout(() => stream?.setVisible(false), HIDDEN_FOR_MS);
-  else stream?.setVisible(true);
+  else if (phase.value === "paused") {
+    stream?.setVisible(true);
+    // A store's condition is found out when it is read; no event tells of it.
+    void reload();
+  }
 });
