@@ -3,14 +3,19 @@
 import { fileURLToPath } from "node:url";
 import tailwindcss from "@tailwindcss/vite";
 import vue from "@vitejs/plugin-vue";
+import type { ProxyOptions } from "vite";
 import { defineConfig } from "vitest/config";
 
 const api = process.env.API_URL ?? "http://127.0.0.1:5000";
 // The server refuses a foreign Host and Origin; behind the proxy both are its own.
-const proxy = {
+const proxy: ProxyOptions = {
   target: api,
   changeOrigin: true,
   headers: { origin: new URL(api).origin },
+  // Node keeps the head of an answer back until its body begins; a quiet stream of events would seem not to open.
+  configure: (server) => {
+    server.on("proxyRes", (_answer, _request, response) => void setImmediate(() => response.flushHeaders()));
+  },
 };
 
 export default defineConfig({
