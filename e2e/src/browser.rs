@@ -1,6 +1,7 @@
 //! A real browser: Chromium, driven by the scripts in `browser/`.
 
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
@@ -23,10 +24,15 @@ pub fn see_order_in_admin(lab: &Lab, store: &Value, order: &Order) -> Value {
 
 /// Runs one of the scripts in `browser/` with this input; it must end well. Returns what it printed.
 pub fn run_script(lab: &Lab, script: &str, input: &Value) -> Value {
+    run_script_in(&lab.browser_dir, script, input)
+}
+
+/// The same, with the scripts in this folder.
+pub(crate) fn run_script_in(directory: &Path, script: &str, input: &Value) -> Value {
     // Passwords go through standard input: arguments are for everybody to see.
     let mut child = Command::new("node")
         .arg(script)
-        .current_dir(&lab.browser_dir)
+        .current_dir(directory)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -63,7 +63,12 @@ impl Server {
 
     /// Its API.
     pub fn api(&self) -> Api {
-        Api::new(&format!("http://127.0.0.1:{}", self.port))
+        Api::new(&self.url())
+    }
+
+    /// Where it is.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
     }
 
     /// Its process id.

@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
@@ -74,10 +75,14 @@ async fn a_token_that_is_not_let_in_is_not_kept() {
 }
 
 #[tokio::test]
-async fn the_environment_wins_over_what_is_kept() {
+async fn a_token_of_a_file_wins_over_what_is_kept() {
     let (cli, server) = (Cli::new(), guarded(TOKEN).await);
     login(&cli, &server, TOKEN).success();
-    cli.command(&["list"]).env("STORE_TOKEN", "stp_other").assert().code(4);
+    let directory = tempfile::tempdir().expect("a folder");
+    let other = directory.path().join("token");
+    cli.command(&["list"]).env("STORE_TOKEN_FILE", &other).assert().code(2).stderr(contains("cannot be read"));
+    fs::write(&other, "stp_other\n").expect("the file can be written");
+    cli.command(&["list"]).env("STORE_TOKEN_FILE", &other).assert().code(4);
 }
 
 #[tokio::test]

@@ -257,7 +257,7 @@ async fn fields_that_are_wrong_are_listed() {
 }
 
 #[rstest]
-#[case(401, 4, "STORE_TOKEN")]
+#[case(401, 4, "STORE_TOKEN_FILE")]
 #[case(403, 4, "not for you")]
 #[case(409, 1, "not for you")]
 #[case(500, 1, "under request req-1")]
@@ -277,7 +277,10 @@ async fn a_token_is_sent_and_never_shown() {
         .expect(1)
         .mount(&server)
         .await;
-    let assert = Cli::new().on(&server, &["list"]).env("STORE_TOKEN", "t0ps3cret").assert().success();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("token");
+    std::fs::write(&file, "t0ps3cret\n").unwrap();
+    let assert = Cli::new().on(&server, &["list"]).env("STORE_TOKEN_FILE", &file).assert().success();
     assert.stdout("").stderr(contains("t0ps3cret").not());
 }
 

@@ -32,7 +32,7 @@ fn help_is_on_standard_output(#[case] arguments: &[&str], #[case] expected: &str
 
 #[test]
 fn help_names_the_exit_codes() {
-    let expected = contains("130").and(contains("STORE_TOKEN")).and(contains("Exit codes:"));
+    let expected = contains("130").and(contains("STORE_TOKEN_FILE")).and(contains("Exit codes:"));
     Cli::new().command(&["--help"]).assert().success().stdout(expected);
 }
 

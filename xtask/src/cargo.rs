@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use crate::{exec, paths};
+use crate::{dashboard, exec, paths};
 
 /// What `cargo run` sets for the program that it runs. Left in place it would make nested builds differ from a user's
 /// own, and so be done twice.
@@ -73,13 +73,15 @@ pub(crate) fn target_directory() -> Result<PathBuf> {
     }
 }
 
-/// The command that builds `store-http` and `store`, in one go.
+/// The command that builds `store-http` and `store`, in one go; the dashboard that goes into the server is built here.
 pub(crate) fn build_programs(profile: Profile) -> Result<Command> {
+    dashboard::ensure()?;
     build(&["store-http", "store-cli"], profile)
 }
 
-/// The command that builds `store-http` alone.
+/// The command that builds `store-http` alone, with the dashboard.
 pub(crate) fn build_server(profile: Profile) -> Result<Command> {
+    dashboard::ensure()?;
     build(&["store-http"], profile)
 }
 

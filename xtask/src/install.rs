@@ -203,7 +203,8 @@ fn apt(args: &[&str]) -> Result<()> {
 mod tests {
     use super::*;
 
-    const ALL: &[Group] = &[Group::Cluster, Group::Images, Group::Browser, Group::Database, Group::Sqlite];
+    const ALL: &[Group] =
+        &[Group::Cluster, Group::Images, Group::Browser, Group::Dashboard, Group::Database, Group::Sqlite];
 
     #[test]
     fn everything_that_is_missing_is_told_at_once() {

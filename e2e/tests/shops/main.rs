@@ -2,6 +2,7 @@
 //! by hand, and leave nothing behind.
 
 mod common;
+mod dashboard;
 mod order;
 mod setup_again;
 mod shopfront;

@@ -45,7 +45,7 @@ Exit codes:
   0    it worked
   1    it did not; standard error says why
   2    the command line is wrong
-  4    the server wants to know who asks (store login, or STORE_TOKEN), or does not let them
+  4    the server wants to know who asks (store login, or STORE_TOKEN_FILE), or does not let them
   130  interrupted";
 
 /// Creates, shows and deletes online shops on Kubernetes.

@@ -149,16 +149,24 @@ pub(crate) fn server(global: &Global, terminal: Terminal) -> Result<Option<Remot
             None => return Ok(None),
         },
     };
-    Remote::with_token(&server, terminal, token_of_environment().or(token).as_ref()).map(Some)
+    Remote::with_token(&server, terminal, token_of_file()?.or(token).as_ref()).map(Some)
 }
 
 fn is_of_environment(server: &str) -> bool {
     std::env::var("STORE_SERVER").is_ok_and(|value| value == server)
 }
 
-fn token_of_environment() -> Option<SecretString> {
-    let token = std::env::var("STORE_TOKEN").ok()?;
-    (!token.trim().is_empty()).then(|| SecretString::from(token.trim()))
+/// The token in the file that `STORE_TOKEN_FILE` names: for scripts. The token itself is in no variable, which every
+/// program that they start would inherit.
+fn token_of_file() -> Result<Option<SecretString>, Failure> {
+    let Some(file) = std::env::var_os("STORE_TOKEN_FILE").filter(|file| !file.is_empty()) else { return Ok(None) };
+    let file = std::path::PathBuf::from(file);
+    let text = std::fs::read_to_string(&file)
+        .map_err(|error| Failure::usage(format!("STORE_TOKEN_FILE: {} cannot be read: {error}", file.display())))?;
+    match text.trim() {
+        "" => Err(Failure::usage(format!("STORE_TOKEN_FILE: {} is empty", file.display()))),
+        token => Ok(Some(SecretString::from(token))),
+    }
 }
 
 #[cfg(feature = "embedded")]

@@ -15,14 +15,15 @@ use store_platform::{Configuration, OsEntropy, SystemClock};
 use tokio::sync::watch;
 
 use super::cli::DemoRequest;
-use super::{Failure, GRACE, stop_on_signal};
-use crate::{App, Facts, HostRule, Role, server};
+use super::{Failure, GRACE, open_tokens, router, stop_on_signal};
+use crate::{App, Facts, Role, server};
 
 /// The domain whose names are this machine in every browser, and below which the demo itself answers for the stores.
 const DOMAIN: &str = "localhost";
 
 pub(super) async fn serve(configuration: Configuration, request: DemoRequest) -> Result<(), Failure> {
     let stop = stop_on_signal()?;
+    let tokens = open_tokens(&configuration)?;
     let listener = server::listen(configuration.http.listen).await.map_err(|error| Failure::error(&error))?;
     let address = listener.local_addr().map_err(|error| Failure::error(&error))?;
     let settings = settings(&configuration, address.port());
@@ -33,9 +34,8 @@ pub(super) async fn serve(configuration: Configuration, request: DemoRequest) ->
     tracing::warn!("SIMULATED (--demo): there is no cluster and no database, and everything is gone at the end");
     tracing::info!("listening on http://{address}");
     let (_role, roles) = watch::channel(Role::Working);
-    let hosts = HostRule::new(address, &configuration.http.allowed_hosts);
     let app = App::new(demo.service().clone(), roles, stop.clone()).with_facts(facts);
-    let router = app.into_router(hosts).layer(from_fn(shop));
+    let router = router(app, &configuration, address, tokens, &stop).layer(from_fn(shop));
     server::serve(listener, router, stop).await;
     demo.shutdown(GRACE).await;
     tracing::info!("ended");

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::ffi::OsString;
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -17,7 +18,6 @@ use store_platform::configuration::MovingSettings;
 use store_platform::{
     Access, Configuration, EnvFile, LockError, OsEntropy, Platform, Sources, Start, Work, move_installation,
 };
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -157,8 +157,7 @@ fn run(configuration: Configuration, demo: Option<cli::DemoRequest>) -> Result<(
 
 async fn serve(configuration: Configuration) -> Result<(), Failure> {
     let stop = stop_on_signal()?;
-    let tokens = configuration.http.tokens_file.clone().map(TokensFile::open).transpose();
-    let tokens = tokens.map_err(|error| Failure::error(&error))?;
+    let tokens = open_tokens(&configuration)?;
     // The address first: whoever starts a second server by mistake learns it before anything is touched.
     let listener = server::listen(configuration.http.listen).await.map_err(|error| Failure::error(&error))?;
     let platform = Platform::open(&configuration, Access::Work).await.map_err(|error| Failure::error(&error))?;
@@ -166,7 +165,12 @@ async fn serve(configuration: Configuration) -> Result<(), Failure> {
     platform.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
     let start = platform.start(Scope::All).map_err(|error| Failure::error(&error))?;
     let (role, roles) = watch::channel(Role::Working);
-    let router = router(&configuration, &listener, &platform, roles, tokens, &stop)?;
+    let address = listener.local_addr().map_err(|error| Failure::error(&error))?;
+    tracing::info!("listening on http://{address}");
+    let addresses = &configuration.addresses;
+    let facts = Facts::new(&*addresses.base_domain, &addresses.public_url);
+    let app = App::new(platform.service().clone(), roles, stop.clone()).with_facts(facts);
+    let router = router(app, &configuration, address, tokens, &stop);
     let ((), worked) =
         tokio::join!(server::serve(listener, router, stop.clone()), work(&platform, start, &role, &stop));
     platform.close().await;
@@ -175,20 +179,20 @@ async fn serve(configuration: Configuration) -> Result<(), Failure> {
     Ok(())
 }
 
+fn open_tokens(configuration: &Configuration) -> Result<Option<TokensFile>, Failure> {
+    let opened = configuration.http.tokens_file.clone().map(TokensFile::open).transpose();
+    opened.map_err(|error| Failure::error(&error))
+}
+
+/// The app with what every server has: measurements, tokens if there are any, and the hosts that it answers to.
 fn router(
+    mut app: App,
     configuration: &Configuration,
-    listener: &TcpListener,
-    platform: &Platform,
-    roles: watch::Receiver<Role>,
+    address: SocketAddr,
     tokens: Option<TokensFile>,
     stop: &CancellationToken,
-) -> Result<axum::Router, Failure> {
-    let address = listener.local_addr().map_err(|error| Failure::error(&error))?;
-    tracing::info!("listening on http://{address}");
+) -> axum::Router {
     let hosts = HostRule::new(address, &configuration.http.allowed_hosts);
-    let addresses = &configuration.addresses;
-    let facts = Facts::new(&*addresses.base_domain, &addresses.public_url);
-    let mut app = App::new(platform.service().clone(), roles, stop.clone()).with_facts(facts);
     let (recorder, metrics) = metrics::recorder();
     match ::metrics::set_global_recorder(recorder) {
         Ok(()) => app = app.with_metrics(metrics),
@@ -199,11 +203,11 @@ fn router(
         if !address.ip().is_loopback() {
             tracing::warn!("ALLOW_UNAUTHENTICATED: anybody who reaches {address} can create and delete stores");
         }
-        return Ok(app.into_router(hosts));
+        return app.into_router(hosts);
     };
     tracing::info!("every request needs a token; {} are let in", tokens.count());
     tokio::spawn(tokens.clone().follow(stop.clone()));
-    Ok(app.with_tokens(tokens).into_router(hosts))
+    app.with_tokens(tokens).into_router(hosts)
 }
 
 /// Works on the stores, or waits until it can, until `stop`; then drains. Where it never can, it stops everything.

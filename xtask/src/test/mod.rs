@@ -7,6 +7,7 @@ mod browser;
 mod chaos_part;
 mod chart;
 mod cluster_part;
+mod dashboard_part;
 mod database;
 mod deny;
 mod diagnosis;
@@ -37,7 +38,7 @@ use self::{
     session::Session,
 };
 use crate::{
-    images::{self, PluginArgs},
+    dashboard, images::{self, PluginArgs},
     install::{self, Group},
     progress::{Stopwatch, say},
 };
@@ -56,7 +57,7 @@ pub(crate) struct TestArgs {
     list: bool,
     #[command(flatten)]
     plugin: PluginArgs,
-    /// Which tests to run, in the parts that run ignored tests (adapters, database, chaos, replicas, diagnosis, shop), as
+    /// Which tests to run, in the parts that run ignored tests (adapters, dashboard, database, chaos, replicas, diagnosis, shop), as
     /// cargo's test programs understand it
     #[arg(last = true, value_name = "FILTER")]
     filter: Vec<String>,
@@ -79,6 +80,9 @@ pub(crate) fn run(args: &TestArgs) -> Result<ExitCode> {
     let selected = select(&args.only, &args.skip);
     let clock = Stopwatch::start();
     install(&selected)?;
+    if selected.iter().any(|part| part.embeds_dashboard()) {
+        dashboard::ensure()?;
+    }
     let mut session = Session::begin(&selected, &args.filter, args.plugin.given()?)?;
     let mut rows = run_parts(&selected, &mut session, clock);
     session.end();
@@ -89,7 +93,8 @@ pub(crate) fn run(args: &TestArgs) -> Result<ExitCode> {
 /// Before anything else, and for all parts together, so that a machine that lacks something says everything that it
 /// lacks within seconds.
 fn install(selected: &[&Part]) -> Result<()> {
-    let wanted = selected.iter().flat_map(|part| part.installs).copied();
+    let dashboard = selected.iter().any(|part| part.embeds_dashboard()).then_some(Group::Dashboard);
+    let wanted = selected.iter().flat_map(|part| part.installs).copied().chain(dashboard);
     let groups: Vec<Group> = wanted.filter(|group| *group != Group::Images || images::need_buildah()).collect();
     install::ensure(&groups)
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::Result;
 
 use super::{
-    adapters, alone, chaos_part, chart, cluster_part, database, deny, diagnosis, outcome::Outcome, replicas,
+    adapters, alone, chaos_part, chart, cluster_part, dashboard_part, database, deny, diagnosis, outcome::Outcome, replicas,
     session::Session, shop, simulation, source, unit, up_and_down,
 };
 use crate::install::Group;
@@ -24,11 +24,19 @@ pub(crate) struct Part {
     pub(crate) run: fn(&mut Session, Instant) -> Result<Outcome>,
 }
 
+impl Part {
+    /// Whether it builds the server. All of them build it with the dashboard, so that it is built once.
+    pub(crate) fn embeds_dashboard(&self) -> bool {
+        !matches!(self.name, "format" | "deny" | "simulation" | "cluster" | "chart")
+    }
+}
+
 const NOTHING: &[Group] = &[];
 const DATABASE: &[Group] = &[Group::Database];
 const CLUSTER: &[Group] = &[Group::Cluster, Group::Images];
 /// Clusters without images, and a look into the server's database.
 const SIMULATED: &[Group] = &[Group::SimulatedNodes, Group::Sqlite];
+const DASHBOARD: &[Group] = &[Group::Browser];
 const REPLICAS: &[Group] = &[Group::SimulatedNodes, Group::Database];
 const EVERYTHING: &[Group] = &[Group::Cluster, Group::Images, Group::Browser, Group::Database, Group::Sqlite];
 
@@ -82,6 +90,14 @@ pub(crate) const ALL: &[Part] = &[
         installs: DATABASE,
         minutes: 15,
         run: database::run,
+    },
+    Part {
+        name: "dashboard",
+        about: "the dashboard by itself, and in Chromium on a simulated platform",
+        needs: &[],
+        installs: DASHBOARD,
+        minutes: 20,
+        run: dashboard_part::run,
     },
     Part {
         name: "cluster",

@@ -19,7 +19,8 @@ use crate::{
 const AT_ONCE: &str = "--test-threads=2";
 
 /// They need no shop: other parts run them.
-const NOT_HERE: [&str; 3] = ["--skip=on_simulated_nodes", "--skip=on_one_database", "--skip=injected::"];
+const NOT_HERE: [&str; 4] =
+    ["--skip=on_simulated_nodes", "--skip=on_one_database", "--skip=injected::", "--skip=in_a_demo"];
 
 /// Builds the programs and runs the ignored tests of `e2e`.
 pub(crate) fn run(session: &mut Session, deadline: Instant) -> Result<Outcome> {

@@ -30,7 +30,7 @@ pub(super) fn failure(status: StatusCode, body: &[u8], server: &str) -> Failure 
         StatusCode::UNAUTHORIZED => {
             failure = failure
                 .exiting(Exit::Authentication)
-                .hint("Log in with a token of this server (store login), or set STORE_TOKEN.");
+                .hint("Log in with a token of this server (store login), or name a file with one in STORE_TOKEN_FILE.");
         }
         StatusCode::FORBIDDEN => failure = failure.exiting(Exit::Authentication),
         StatusCode::NOT_FOUND if !is_ours => {

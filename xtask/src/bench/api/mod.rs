@@ -73,13 +73,10 @@ pub(super) fn run(record: bool) -> Result<()> {
 /// A server on a database with many stores.
 fn prepare(directory: &Path) -> Result<Server> {
     let programs = cluster::build_programs()?;
-    for package in ["store-http", "store-benches"] {
-        say(format!("building {package} optimised"));
-        let mut build = cargo::command()?;
-        let status = build.args(["build", "--locked", "--release", "--package", package]).status();
-        if !status.context("cannot run cargo")?.success() {
-            bail!("{package} does not build");
-        }
+    say("building store-http and prefill optimised");
+    let mut build = cargo::build_server(Profile::Release)?;
+    if !build.args(["--package", "store-benches"]).status().context("cannot run cargo")?.success() {
+        bail!("they do not build");
     }
     let release = cargo::server(Profile::Release)?;
     let mut prefill = std::process::Command::new(release.with_file_name("prefill"));

@@ -1,0 +1,103 @@
+//! The dashboard in Chromium, on a demo: everything in it is simulated but the browser, the server and its API. The part
+//! `shop` has the same walks with a shop that is there (`shops/dashboard.rs`).
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use e2e::{Demo, new_token, own_name, text, until};
+use serde_json::json;
+
+/// Where pictures are left for whoever wants to look at them.
+fn pictures() -> PathBuf {
+    let folder = std::env::var_os("STORE_TEST_PICTURES").map(PathBuf::from);
+    folder.unwrap_or_else(|| std::env::temp_dir().join("store-dashboard"))
+}
+
+macro_rules! demo {
+    ($dir:ident, $demo:ident) => {
+        let $dir = tempfile::tempdir().expect("a folder");
+        let $demo = Demo::start($dir.path(), &[]).await;
+    };
+}
+
+#[tokio::test]
+#[ignore = "needs a browser: cargo xtask test --only dashboard"]
+async fn in_a_demo_a_store_is_created_once_and_comes_up_gate_by_gate() {
+    demo!(dir, demo);
+    let seen = demo.walk("dashboard-create.mjs", &json!({ "name": own_name("walk") }));
+    assert_eq!(demo.api().store(&text(&seen["id"])).await["status"], "READY");
+    assert!(demo.output().contains("SIMULATED"), "a demo says what it is: {}", demo.output());
+}
+
+#[tokio::test]
+#[ignore = "needs a browser: cargo xtask test --only dashboard"]
+async fn in_a_demo_a_failed_store_tells_why_and_a_retry_brings_it_up() {
+    demo!(dir, demo);
+    let seen = demo.walk("dashboard-retry.mjs", &json!({ "name": "fail-flowers" }));
+    assert_eq!(seen["ended"], "READY", "{seen}");
+}
+
+#[tokio::test]
+#[ignore = "needs a browser: cargo xtask test --only dashboard"]
+async fn in_a_demo_a_store_is_deleted_after_its_name_was_typed() {
+    demo!(dir, demo);
+    demo.walk("dashboard-delete.mjs", &json!({ "name": "tea-house" }));
+}
+
+#[tokio::test]
+#[ignore = "needs a browser: cargo xtask test --only dashboard"]
+async fn in_a_demo_two_tabs_agree() {
+    demo!(dir, demo);
+    demo.walk("dashboard-two-tabs.mjs", &json!({ "name": own_name("tabs") }));
+}
+
+#[tokio::test]
+#[ignore = "needs a browser: cargo xtask test --only dashboard"]
+async fn in_a_demo_a_page_without_its_stream_polls_until_it_is_back() {
+    demo!(dir, demo);
+    demo.walk("dashboard-connection.mjs", &json!({}));
+}
+
+#[tokio::test]
+#[ignore = "needs a browser: cargo xtask test --only dashboard"]
+async fn in_a_demo_a_page_recovers_by_itself_when_the_server_is_started_anew() {
+    demo!(dir, demo);
+    let ready = dir.path().join("ready");
+    let input = json!({ "ready": ready, "name": "corner-books" });
+    let url = demo.url();
+    let walk = std::thread::spawn(move || Demo::walk_at(&url, "dashboard-restart.mjs", &input));
+    until("the page is live", Duration::from_secs(60), || async { ready.exists().then_some(()).ok_or("not yet".into()) })
+        .await;
+    let demo = demo.replaced(dir.path()).await;
+    walk.join().expect("the walk ends well");
+    drop(demo);
+}
+
+#[tokio::test]
+#[ignore = "needs a browser: cargo xtask test --only dashboard"]
+async fn in_a_demo_html_in_every_free_text_changes_nothing() {
+    demo!(dir, demo);
+    demo.walk("dashboard-hostile.mjs", &json!({ "name": "corner-books" }));
+}
+
+#[tokio::test]
+#[ignore = "needs a browser: cargo xtask test --only dashboard"]
+async fn in_a_demo_who_has_no_token_sees_nothing_and_a_viewer_changes_nothing() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let tokens = dir.path().join("tokens.yaml");
+    let (admin, viewer) = (new_token(&tokens, "ada", "admin"), new_token(&tokens, "grace", "viewer"));
+    let demo = Demo::start(dir.path(), &["--api-tokens-file", &tokens.display().to_string()]).await;
+    demo.walk("dashboard-roles.mjs", &json!({ "token": admin, "viewer_token": viewer }));
+    assert!(!demo.output().contains(&admin) && !demo.output().contains(&viewer), "a token is in the log");
+}
+
+#[tokio::test]
+#[ignore = "needs a browser: cargo xtask test --only dashboard"]
+async fn in_a_demo_every_page_is_accessible_in_light_and_dark_and_on_a_phone() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let tokens = dir.path().join("tokens.yaml");
+    let token = new_token(&tokens, "ada", "admin");
+    let demo = Demo::start(dir.path(), &["--api-tokens-file", &tokens.display().to_string()]).await;
+    let seen = demo.walk("dashboard-look.mjs", &json!({ "token": token, "screenshots": pictures() }));
+    assert_eq!(seen["violations"], json!([]));
+}

@@ -1,0 +1,34 @@
+//! The dashboard: its types, its units and its weight by npm, then its walks in Chromium on a demo.
+
+use std::{path::Path, time::Instant};
+
+use anyhow::Result;
+
+use super::{browser, outcome::Outcome, session::Session, unit};
+use crate::{
+    cargo::{self, Profile},
+    dashboard::{Workshop, npm},
+};
+
+/// Each has a browser and a server.
+const AT_ONCE: &str = "--test-threads=2";
+const HERE: &str = "in_a_demo";
+
+/// Runs everything that needs no cluster.
+pub(crate) fn run(session: &mut Session, deadline: Instant) -> Result<Outcome> {
+    let mut outcome = Outcome::default();
+    if session.filter.is_empty() {
+        let workshop = Workshop::open()?;
+        for (what, script) in [("types and units", "check"), ("it builds", "build"), ("at most 100 KB gzip", "size")] {
+            let done = session.must(&format!("npm run {script}"), npm(&workshop.project(), &["run", script]), deadline);
+            outcome.check(&format!("the dashboard: {what}"), done);
+        }
+    }
+    session.must("building the server", cargo::build_server(Profile::Debug)?, deadline)?;
+    let (server, browser) = (cargo::server(Profile::Debug)?, browser::ensure(session, deadline)?);
+    let environment: [(&str, &Path); 2] =
+        [("STORE_TEST_SERVER_BIN", &server), ("STORE_TEST_BROWSER_DIR", browser.as_path())];
+    let arguments: &[&str] = if session.filter.is_empty() { &[AT_ONCE, HERE] } else { &[AT_ONCE] };
+    outcome.add(unit::run_ignored(session, "e2e", arguments, &environment, deadline)?);
+    Ok(outcome)
+}
