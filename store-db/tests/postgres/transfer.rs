@@ -157,7 +157,8 @@ async fn what_cannot_be_moved_stays_where_it_is() {
     assert!(matches!(older, TransferError::OtherVersion { .. }), "{older}");
     tamper(
         &path,
-        "INSERT INTO __diesel_schema_migrations (version) VALUES ('20261123000000'), ('20261123000001'), ('20991231000000')",
+        "INSERT INTO __diesel_schema_migrations (version) VALUES ('20261123000000'), ('20261123000001'),
+            ('20261128000000'), ('20991231000000')",
     );
     let newer = moved(&path, &database).await.unwrap_err();
     assert!(matches!(newer, TransferError::OtherVersion { .. }), "{newer}");
