@@ -52,9 +52,11 @@ pub(super) fn routes() -> Router<App> {
 }
 
 async fn file(State(app): State<App>, path: Result<Path<String>, PathRejection>, headers: HeaderMap) -> Response {
-    // A path that is not UTF-8 names no file.
-    let path = path.map(|Path(path)| path).unwrap_or_default();
-    answer(app.dashboard, &path, &headers)
+    match path {
+        Ok(Path(path)) => answer(app.dashboard, &path, &headers),
+        // What is not UTF-8 names no file, and no page links there.
+        Err(_) => Refusal::new(Kind::UnknownRoute, "the dashboard has no such file").into_response(),
+    }
 }
 
 fn answer(find: Find, path: &str, headers: &HeaderMap) -> Response {
