@@ -8,8 +8,8 @@ use common::{ObservationExt, POLL, StoreExt, TIMEOUT, ago, nothing, now, pending
 use pretty_assertions::assert_eq;
 use rstest::rstest;
 use store_core::lifecycle::{
-    Blocker, Deleted, Deleting, Failed, Failure, FailureCode, Gate, ObjectRef, Progress, Ready, RemovedVolume, Store,
-    TeardownEvidence, TeardownPhase, TeardownStep, VolumeFate,
+    Blocker, Deleted, Deleting, EndedPhase, Failed, Failure, FailureCode, Gate, ObjectRef, Progress, Ready,
+    RemovedVolume, Store, TeardownEvidence, TeardownPhase, VolumeFate,
 };
 use store_core::ports::{
     CredentialsSeen, ErrorClass, NamespaceSeen, Observation, PendingKind, PortError, ReleaseSeen, SetupReport,
@@ -234,7 +234,7 @@ fn evidence() -> TeardownEvidence {
         release_revisions: vec![1],
         workloads: vec![ObjectRef::new("StatefulSet", "database"), ObjectRef::new("Deployment", "server")],
         volumes: vec![volume],
-        steps: Vec::new(),
+        phases: Vec::new(),
     }
 }
 
@@ -307,9 +307,9 @@ fn each_phase_of_a_teardown_is_timed_once() {
     assert!(!deleting.ends(TeardownPhase::Release, ago(45)));
     assert!(deleting.ends(TeardownPhase::Namespace, ago(40)));
     let Ok(Progress::Deleted(deleted)) = store.progress.finish_teardown(ago(30)) else { panic!() };
-    let took = |step: &TeardownStep| (step.phase.as_str(), step.ended_at.duration_since(step.started_at).as_secs());
-    let steps: Vec<_> = deleted.evidence.steps.iter().map(took).collect();
-    assert_eq!(steps, [("release", 10), ("namespace", 10), ("volumes", 10)]);
+    let took = |ended: &EndedPhase| (ended.phase.as_str(), ended.ended_at.duration_since(ended.started_at).as_secs());
+    let phases: Vec<_> = deleted.evidence.phases.iter().map(took).collect();
+    assert_eq!(phases, [("release", 10), ("namespace", 10), ("volumes", 10)]);
 }
 
 #[rstest]

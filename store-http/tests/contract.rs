@@ -7,6 +7,7 @@ mod common;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use common::broken::Broken;
@@ -15,16 +16,26 @@ use common::{Answer, Api, Guarded, request, wanted, wanted_with, with_json};
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
 use store_core::ports::StoreRepository;
-use store_core::testing::{MemoryRepository, TestClock};
-use store_http::metrics;
+use store_core::reconcile::ReconcilerSettings;
+use store_core::service::{ServiceSettings, StoreRef};
+use store_core::store::PublicUrlTemplate;
+use store_core::testing::{MemoryRepository, SeededEntropy, TestClock};
+use store_demo::{Demo, DemoParts};
+use store_http::{App, HostRule, Role, metrics};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 const UNKNOWN: &str = "a123456789";
 
 /// Asks, and has the document judge the answer. Of a stream, only the beginning is read.
 async fn ask(document: &mut Document, api: &Api, request: Request<Body>) -> Answer {
+    ask_router(document, &api.router, request).await
+}
+
+async fn ask_router(document: &mut Document, router: &Router, request: Request<Body>) -> Answer {
     let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
-    let response = api.router.clone().oneshot(request).await.unwrap();
+    let response = router.clone().oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let is_stream = parts.headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == "text/event-stream");
     let bytes = if is_stream { Vec::new() } else { axum::body::to_bytes(body, 1 << 22).await.unwrap().to_vec() };
@@ -55,6 +66,9 @@ fn good(method: &str, path: &str) -> Request<Body> {
     }
     if method == "PATCH" {
         return with_json(method, &path, &json!({"protected": true}));
+    }
+    if path.ends_with("/logs") {
+        return plain(method, &format!("{path}?component=application"));
     }
     plain(method, &path)
 }
@@ -132,23 +146,62 @@ async fn of_stores(document: &mut Document) {
     let created = expect(document, &api, with_json("POST", "/api/v1/stores", &wanted("mystore")), 202).await;
     let id = created.json()["id"].as_str().unwrap().to_owned();
     expect(document, &api, with_json("POST", "/api/v1/stores", &wanted("mystore")), 409).await;
-    wrong_bodies(document, &api, "/api/v1/stores", &wanted_with("name", 5)).await;
+    wrong_bodies(document, &api, ("POST", "/api/v1/stores"), &wanted_with("name", 5)).await;
 
     expect(document, &api, plain("GET", "/api/v1/stores"), 200).await;
     expect(document, &api, plain("GET", "/api/v1/stores?status=BROKEN"), 400).await;
     let store = format!("/api/v1/stores/{id}");
     expect(document, &api, plain("GET", &format!("{store}/events")), 200).await;
     expect(document, &api, plain("GET", &format!("{store}/events?limit=0")), 400).await;
-    for (method, end) in [("GET", ""), ("DELETE", ""), ("GET", "/events"), ("POST", "/retry")] {
+    let ends = [
+        ("GET", ""),
+        ("DELETE", ""),
+        ("GET", "/events"),
+        ("POST", "/retry"),
+        ("GET", "/pods"),
+        ("GET", "/logs?component=setup"),
+    ];
+    for (method, end) in ends {
         expect(document, &api, plain(method, &format!("/api/v1/stores/{UNKNOWN}{end}")), 404).await;
     }
+    expect(document, &api, good("PATCH", "/api/v1/stores/{id}"), 404).await;
     api.until(&id, "READY").await;
     expect(document, &api, plain("GET", &store), 200).await;
     retries(document, &api).await;
     expect(document, &api, stale("DELETE", &store), 412).await;
+    protection(document, &api, &store).await;
     expect(document, &api, plain("DELETE", &store), 202).await;
+    expect(document, &api, with_json("PATCH", &store, &json!({"protected": true})), 409).await;
     api.until(&id, "DELETED").await;
     expect(document, &api, plain("GET", &store), 200).await;
+}
+
+async fn protection(document: &mut Document, api: &Api, store: &str) {
+    let protect = |wanted: bool| with_json("PATCH", store, &json!({"protected": wanted}));
+    expect(document, api, protect(true), 200).await;
+    expect(document, api, plain("DELETE", store), 409).await;
+    let mut stale = protect(false);
+    stale.headers_mut().insert(header::IF_MATCH, "\"0\"".parse().unwrap());
+    expect(document, api, stale, 412).await;
+    wrong_bodies(document, api, ("PATCH", store), &json!({"protected": "perhaps"})).await;
+    expect(document, api, protect(false), 200).await;
+}
+
+/// On the simulated cluster of the demo, which has pods.
+async fn of_pods(document: &mut Document) {
+    let template = PublicUrlTemplate::parse("http://{name}.localhost").unwrap();
+    let settings = ServiceSettings::new(template, ReconcilerSettings::new("demo"));
+    let (clock, entropy) = (Arc::new(TestClock::new()), Arc::new(SeededEntropy::new(1)));
+    let demo = Demo::start(DemoParts { clock, entropy, settings, stores: 0 }).await.unwrap();
+    let hosts = HostRule::new("127.0.0.1:5000".parse().unwrap(), &[]);
+    let (_role, roles) = watch::channel(Role::Working);
+    let router = App::new(demo.service().clone(), roles, CancellationToken::new()).into_router(hosts);
+    let id = demo.service().get(&StoreRef::parse("tea-house").unwrap()).await.unwrap().id;
+    for (end, status) in [("pods", 200), ("logs?component=application", 200), ("logs", 400)] {
+        let answer = ask_router(document, &router, plain("GET", &format!("/api/v1/stores/{id}/{end}"))).await;
+        assert_eq!(answer.status.as_u16(), status, "{end}: {}", answer.text);
+    }
+    demo.shutdown(Duration::from_secs(1)).await;
 }
 
 async fn retries(document: &mut Document, api: &Api) {
@@ -158,7 +211,7 @@ async fn retries(document: &mut Document, api: &Api) {
     expect(document, api, plain("POST", &retry), 409).await;
     api.until(&id, "FAILED").await;
     expect(document, api, plain("GET", &format!("/api/v1/stores/{id}")), 200).await;
-    wrong_bodies(document, api, &retry, &json!({"admin_password": 5})).await;
+    wrong_bodies(document, api, ("POST", &retry), &json!({"admin_password": 5})).await;
     expect(document, api, stale("POST", &retry), 412).await;
     api.cluster.set_image_broken(&store, false);
     expect(document, api, plain("POST", &retry), 202).await;
@@ -168,14 +221,14 @@ fn stale(method: &str, path: &str) -> Request<Body> {
     request(method, path).header(header::IF_MATCH, "\"0\"").body(Body::empty()).unwrap()
 }
 
-async fn wrong_bodies(document: &mut Document, api: &Api, path: &str, wrong: &Value) {
-    expect(document, api, with_json("POST", path, &"{"), 400).await;
-    let slow = request("POST", path).header(header::CONTENT_TYPE, "application/json").body(never()).unwrap();
+async fn wrong_bodies(document: &mut Document, api: &Api, (method, path): (&str, &str), wrong: &Value) {
+    expect(document, api, with_json(method, path, &"{"), 400).await;
+    let slow = request(method, path).header(header::CONTENT_TYPE, "application/json").body(never()).unwrap();
     expect(document, api, slow, 408).await;
-    expect(document, api, with_json("POST", path, &"x".repeat(70_000)), 413).await;
-    let undeclared = request("POST", path).header(header::CONTENT_TYPE, "text/plain").body(Body::from("{}")).unwrap();
+    expect(document, api, with_json(method, path, &"x".repeat(70_000)), 413).await;
+    let undeclared = request(method, path).header(header::CONTENT_TYPE, "text/plain").body(Body::from("{}")).unwrap();
     expect(document, api, undeclared, 415).await;
-    expect(document, api, with_json("POST", path, wrong), 422).await;
+    expect(document, api, with_json(method, path, wrong), 422).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -185,6 +238,7 @@ async fn every_documented_answer_is_given_and_no_other() {
     without_a_database(&mut document).await;
     of_operation(&mut document).await;
     of_stores(&mut document).await;
+    of_pods(&mut document).await;
     let missing: Vec<_> = document.documented().difference(document.seen()).cloned().collect();
     assert_eq!(missing, [""; 0], "documented, but never seen");
 }

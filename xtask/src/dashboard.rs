@@ -116,7 +116,7 @@ impl Workshop {
 /// What runs npm in a directory; nothing of it phones home.
 pub(crate) fn npm(directory: &Path, arguments: &[&str]) -> Command {
     let mut npm = Command::new("npm");
-    npm.args(arguments).current_dir(directory).env("npm_config_update_notifier", "false");
+    npm.args(arguments).current_dir(directory).env("npm_config_update_notifier", "false").env("NO_COLOR", "1");
     npm
 }
 

@@ -72,11 +72,11 @@ fn tells_what_was_removed(gone: &Value) {
     assert_eq!(evidence["volumes"].as_array().map(Vec::len), Some(2), "{gone:#}");
     assert_eq!(of("volumes", "reclaim_policy"), BTreeSet::from(["Delete".to_owned()]), "{gone:#}");
     assert_eq!(of("volumes", "fate"), BTreeSet::from(["deleted".to_owned()]), "{gone:#}");
-    let steps = evidence["steps"].as_array().expect("steps");
-    let phases: Vec<String> = steps.iter().map(|step| text(&step["phase"])).collect();
+    let ended = evidence["phases"].as_array().expect("phases");
+    let phases: Vec<String> = ended.iter().map(|ended| text(&ended["phase"])).collect();
     assert_eq!(phases, ["release", "namespace", "volumes"], "{gone:#}");
     let moment = |value: &Value| text(value).parse::<jiff::Timestamp>().expect("a time");
-    for step in steps {
-        assert!(moment(&step["started_at"]) <= moment(&step["ended_at"]), "{gone:#}");
+    for ended in ended {
+        assert!(moment(&ended["started_at"]) <= moment(&ended["ended_at"]), "{gone:#}");
     }
 }

@@ -127,9 +127,9 @@ fn add_teardown(lines: &mut Lines, store: &StoreDocument) {
     for volume in &teardown.volumes {
         lines.add("Volume", format!("{} (claim {}), {:?}", volume.name, volume.claim, volume.fate).to_lowercase());
     }
-    for step in &teardown.steps {
-        let took = text::duration(text::between(step.started_at, step.ended_at));
-        lines.add("Gone", format!("{} after {took}", step.phase.as_str()));
+    for ended in &teardown.phases {
+        let took = text::duration(text::between(ended.started_at, ended.ended_at));
+        lines.add("Gone", format!("{} after {took}", ended.phase.as_str()));
     }
 }
 

@@ -11,8 +11,8 @@ pub use event::{Event, EventKind, Position};
 pub use failure::{Blocker, Failure, FailureCode, ObjectRef};
 pub use gate::{Gate, GateRecord, Gates};
 pub use progress::{
-    Deleted, Deleting, Failed, InvalidTransition, Progress, Provisioning, Ready, RemovedVolume, TeardownEvidence,
-    TeardownPhase, TeardownStep, VolumeFate,
+    Deleted, Deleting, EndedPhase, Failed, InvalidTransition, Progress, Provisioning, Ready, RemovedVolume,
+    TeardownEvidence, TeardownPhase, VolumeFate,
 };
 pub use status::{Condition, Published, Status};
 pub use store::{Desired, Intent, Store};

@@ -105,14 +105,14 @@ pub struct TeardownEvidence {
     /// The volumes that the store's claims were bound to.
     pub volumes: Vec<RemovedVolume>,
     /// What was seen gone, and when, in the order in which it went.
-    #[serde(default)]
-    pub steps: Vec<TeardownStep>,
+    #[serde(default, alias = "steps")]
+    pub phases: Vec<EndedPhase>,
 }
 
 /// A part of a teardown that is over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct TeardownStep {
+pub struct EndedPhase {
     /// What is gone.
     pub phase: TeardownPhase,
     /// When the phase before it was over.
@@ -148,12 +148,12 @@ impl TeardownPhase {
 impl Deleting {
     /// Notes that a phase is over; whether that is news.
     pub fn ends(&mut self, phase: TeardownPhase, now: Timestamp) -> bool {
-        let steps = &mut self.evidence.steps;
-        if steps.iter().any(|step| step.phase >= phase) {
+        let phases = &mut self.evidence.phases;
+        if phases.iter().any(|ended| ended.phase >= phase) {
             return false;
         }
-        let started_at = steps.last().map_or(self.since, |step| step.ended_at);
-        steps.push(TeardownStep { phase, started_at, ended_at: now.max(started_at) });
+        let started_at = phases.last().map_or(self.since, |ended| ended.ended_at);
+        phases.push(EndedPhase { phase, started_at, ended_at: now.max(started_at) });
         true
     }
 }

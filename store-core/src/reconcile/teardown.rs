@@ -45,7 +45,7 @@ fn evidence(engine: Engine, seen: &Observation) -> TeardownEvidence {
         release_revisions: seen.release.revisions().to_vec(),
         workloads: seen.workloads.iter().map(workload).collect(),
         volumes: seen.volumes.iter().map(removed).collect(),
-        steps: Vec::new(),
+        phases: Vec::new(),
     }
 }
 

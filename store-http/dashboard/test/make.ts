@@ -9,7 +9,7 @@ export function store(about: Partial<Store> = {}): Store {
     published: "unknown", attempt: 1, store_url: `http://${name}.localhost`, admin_url: `http://${name}.localhost/wp-admin`,
     details: {}, namespace: "store-abcdefghij", helm_release: "store-abcdefghij", credentials_secret: "credentials",
     admin_username: "admin", admin_email: "admin@example.com", generation: 1, version: 1,
-    created_at: "2026-01-01T00:00:00Z", updated_at: "2026-01-01T00:00:00Z", gates: [], ...about,
+    created_at: "2026-01-01T00:00:00Z", updated_at: "2026-01-01T00:00:00Z", gates: [], protected: false, ...about,
   };
 }
 

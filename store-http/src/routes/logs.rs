@@ -61,7 +61,7 @@ pub(super) async fn pods(
             description = "How many of the last lines to begin with; 200 if absent"),
     ),
     responses(
-        (status = 200, description = "The log", body = String, content_type = "text/plain; charset=utf-8"),
+        (status = 200, description = "The log", body = String, content_type = "text/plain"),
         (status = 400, description = "A parameter is missing or wrong; `errors` names it", body = Problem,
             content_type = "application/problem+json"),
         (status = 404, description = "There is no such store, or no pod of this component that has begun",

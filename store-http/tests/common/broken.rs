@@ -57,6 +57,10 @@ impl StoreRepository for Broken {
         self.fail().await
     }
 
+    async fn request_protection(&self, _: &StoreId, _: bool, _: Option<u64>, _: jiff::Timestamp) -> Answer<Store> {
+        self.fail().await
+    }
+
     async fn get(&self, _: &StoreId) -> Answer<Option<Store>> {
         self.fail().await
     }

@@ -38,7 +38,8 @@ use self::{
     session::Session,
 };
 use crate::{
-    dashboard, images::{self, PluginArgs},
+    dashboard,
+    images::{self, PluginArgs},
     install::{self, Group},
     progress::{Stopwatch, say},
 };

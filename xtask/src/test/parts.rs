@@ -5,8 +5,8 @@ use std::time::Instant;
 use anyhow::Result;
 
 use super::{
-    adapters, alone, chaos_part, chart, cluster_part, dashboard_part, database, deny, diagnosis, outcome::Outcome, replicas,
-    session::Session, shop, simulation, source, unit, up_and_down,
+    adapters, alone, chaos_part, chart, cluster_part, dashboard_part, database, deny, diagnosis, outcome::Outcome,
+    replicas, session::Session, shop, simulation, source, unit, up_and_down,
 };
 use crate::install::Group;
 

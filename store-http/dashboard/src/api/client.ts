@@ -3,11 +3,14 @@
 
 import createClient from "openapi-fetch";
 import { apiFetch, BASE_URL } from "./http";
-import { ApiError, toApiError } from "./problem";
+import { toApiError } from "./problem";
 import type { paths } from "./schema";
 import type {
   CreateStore, LogComponent, Me, Platform, Pod, Status, Store, StoreEvent, StoreList,
 } from "./types";
+
+/** How much of a log is shown before what follows. */
+const LOG_LINES = 500;
 
 const client = createClient<paths>({ baseUrl: BASE_URL, fetch: (request) => apiFetch(request) });
 
@@ -59,72 +62,39 @@ export async function listEvents(id: string): Promise<StoreEvent[]> {
   return events;
 }
 
-// ---- Not yet in the document: see types.ts ----
-
-async function json<T>(path: string, init?: RequestInit): Promise<T> {
-  const response = await apiFetch(path, init);
-  const content: unknown = await response.json().catch(() => undefined);
-  if (!response.ok) throw toApiError(response.status, content);
-  return content as T;
-}
-
-/** A server that does not know the route answers 404: `absent` stands in. */
-async function orIfUnknown<T>(call: Promise<T>, absent: T): Promise<T> {
-  try {
-    return await call;
-  } catch (error) {
-    if (error instanceof ApiError && error.status === 404) return absent;
-    throw error;
-  }
-}
-
-export function getHealth(): Promise<{ status: string; simulated?: boolean }> {
-  return json("/api/v1/health");
+/** Whether the server says that it only simulates; answered without a token. */
+export async function saysSimulated(): Promise<boolean> {
+  const health = await body<{ simulated?: boolean }>(client.GET("/api/v1/health"));
+  return health.simulated === true;
 }
 
 export function getPlatform(): Promise<Platform> {
-  return orIfUnknown(json("/api/v1/platform"), {
-    version: "",
-    simulated: false,
-    engines: [{ name: "woocommerce", title: "WooCommerce" }, { name: "medusa", title: "Medusa" }],
-    plans: ["small", "medium", "large"],
-    default_plan: "small",
-    base_domain: "",
-    public_url_template: "",
-  });
+  return body(client.GET("/api/v1/platform"));
 }
 
 export function getMe(): Promise<Me> {
-  return orIfUnknown(json("/api/v1/me"), { name: null, role: "admin" });
+  return body(client.GET("/api/v1/me"));
 }
 
 export function protectStore(id: string, isProtected: boolean): Promise<Store> {
-  return json(storePath(id), {
-    method: "PATCH",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ protected: isProtected }),
-  });
+  return body(client.PATCH("/api/v1/stores/{id}", { params: { path: { id } }, body: { protected: isProtected } }));
 }
 
 export async function listPods(id: string): Promise<Pod[]> {
-  return (await json<{ pods: Pod[] }>(`${storePath(id)}/pods`)).pods;
+  return (await body<{ pods: Pod[] }>(client.GET("/api/v1/stores/{id}/pods", { params: { path: { id } } }))).pods;
 }
 
 /** The log as it comes, in pieces of text; ends when the server ends it. */
 export async function* readLog(
   id: string, component: LogComponent, follow: boolean, signal: AbortSignal,
 ): AsyncGenerator<string> {
-  const query = new URLSearchParams({ component, follow: String(follow), tail: "500" });
-  const response = await apiFetch(`${storePath(id)}/logs?${query}`, { signal });
-  if (!response.ok) throw toApiError(response.status, await response.json().catch(() => undefined));
+  const params = { path: { id }, query: { component, follow, tail: LOG_LINES } };
+  const { response, error } = await client.GET("/api/v1/stores/{id}/logs", { params, parseAs: "stream", signal });
+  if (!response.ok) throw toApiError(response.status, error);
   const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
   while (reader) {
     const { done, value } = await reader.read();
     if (done) return;
     yield value;
   }
-}
-
-function storePath(id: string): string {
-  return `/api/v1/stores/${encodeURIComponent(id)}`;
 }

@@ -1,7 +1,7 @@
 // Who is using the dashboard, what they may do, and what platform it is.
 
 import { computed, readonly, ref, shallowRef } from "vue";
-import { getHealth, getMe, getPlatform } from "@/api/client";
+import { getMe, getPlatform, saysSimulated } from "@/api/client";
 import { whenUnauthorized } from "@/api/http";
 import { ApiError, messageOf } from "@/api/problem";
 import { clearToken, currentToken, setToken } from "@/api/token";
@@ -32,7 +32,7 @@ export const hasToken = () => currentToken() !== null;
 /** Asks the platform who we are; then the stores begin to flow. */
 export async function enter(): Promise<void> {
   // Answered without a token, so that the banner is on the login page too.
-  getHealth().then((health) => (isDemo.value = health.simulated === true), () => {});
+  saysSimulated().then((answer) => (isDemo.value = answer), () => {});
   try {
     [person.value, where.value] = await Promise.all([getMe(), getPlatform()]);
     wasRefused.value = false;
