@@ -39,6 +39,7 @@ impl Demo {
             .args(["--demo", "--no-env-file", "--http-port", &port.to_string()])
             .args(arguments)
             .current_dir(dir)
+            .env("HOME", dir)
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a second handle"))
             .stderr(log)
