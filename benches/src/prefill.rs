@@ -16,7 +16,7 @@ use store_core::store::{
 };
 use store_db::{DatabaseRepository, OpenMode};
 
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_mins(1);
 /// As long as a store takes to be READY on a small machine.
 const UNTIL_READY: SignedDuration = SignedDuration::from_secs(23);
 const BEGAN: &str = "2026-01-01T00:00:00Z";
@@ -32,7 +32,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     for number in 0..count {
         let at = began + SignedDuration::from_secs(i64::from(number));
         repository.create(store(number, at)?).await?;
-        if (number + 1) % 1_000 == 0 || number + 1 == count {
+        if (number + 1).is_multiple_of(1_000) || number + 1 == count {
             make_ready(&repository).await?;
             eprintln!("{} of {count} stores", number + 1);
         }
@@ -43,7 +43,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 fn store(number: u32, at: Timestamp) -> Result<NewStore, Box<dyn Error>> {
     let name = StoreName::parse(&format!("shop-{number:05}"))?;
-    let engine = if number % 3 == 0 { Engine::Woocommerce } else { Engine::Medusa };
+    let engine = if number.is_multiple_of(3) { Engine::Woocommerce } else { Engine::Medusa };
     let template = PublicUrlTemplate::parse("http://{name}.localhost")?;
     Ok(NewStore {
         id: StoreId::parse(&format!("p{number:09}"))?,
@@ -69,16 +69,16 @@ async fn make_ready(repository: &DatabaseRepository) -> Result<(), Box<dyn Error
             return Ok(());
         }
         for Claimed { claim, store, .. } in claimed {
-            let (begun, at) = (store.created_at, store.created_at + UNTIL_READY);
-            let mut gates = Gates::begin(store.engine, begun);
+            let (created_at, at) = (store.created_at, store.created_at + UNTIL_READY);
+            let mut gates = Gates::begin(store.engine, created_at);
             gates.advance(usize::MAX, at);
             let begin = ProgressUpdate {
                 progress: Progress::Provisioning(Provisioning::begin(1)),
-                gates: Gates::begin(store.engine, begun),
+                gates: Gates::begin(store.engine, created_at),
                 details: BTreeMap::new(),
                 erase_password: false,
                 events: vec![EventDraft::new(EventKind::AttemptStarted, "attempt 1 started")],
-                at: begun,
+                at: created_at,
             };
             repository.record(&claim, store.intent.generation, &begin).await?;
             let ready = ProgressUpdate {

@@ -16,7 +16,7 @@ use crate::{Lab, until};
 /// (<https://kubernetes.io/docs/reference/using-api/api-concepts/#streaming-lists>).
 const STREAMING_LIST: &str =
     "watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true";
-const LISTED_IN: Duration = Duration::from_secs(60);
+const LISTED_IN: Duration = Duration::from_mins(1);
 
 type Seen = Arc<Mutex<Vec<(Timestamp, Value)>>>;
 

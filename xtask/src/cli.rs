@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 
-use crate::{bench, chaos, cluster, dashboard, down, images, simulate, test, up};
+use crate::{bench, chaos, cluster, dashboard, down, images, screenshots, simulate, test, up};
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "Developer commands of the store platform")]
@@ -24,6 +24,8 @@ enum Command {
     Test(test::TestArgs),
     /// The dashboard at port 3000 with hot reload, against a server that runs
     Dev(dashboard::DevArgs),
+    /// Pictures of the dashboard's pages, for the documentation
+    Screenshots,
     /// Measure what the control plane costs
     Bench(bench::BenchArgs),
     /// Kill the server and Helm at random moments, round after round, and see that nothing is lost or left
@@ -91,6 +93,7 @@ pub(crate) fn run() -> Result<ExitCode> {
         Command::Down(args) => down::run(&args),
         Command::Test(args) => return test::run(&args),
         Command::Dev(args) => dashboard::dev(&args),
+        Command::Screenshots => screenshots::run(),
         Command::Bench(args) => bench::run(&args),
         Command::Chaos(args) => chaos::run(&args),
         Command::Simulate(args) => simulate::run(&args),

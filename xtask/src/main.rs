@@ -15,6 +15,7 @@ mod paths;
 mod postgres;
 mod progress;
 mod results_file;
+mod screenshots;
 mod server;
 mod simulate;
 mod test;

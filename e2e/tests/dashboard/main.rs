@@ -66,7 +66,7 @@ async fn in_a_demo_a_page_recovers_by_itself_when_the_server_is_started_anew() {
     let input = json!({ "ready": ready, "name": "corner-books" });
     let url = demo.url();
     let walk = std::thread::spawn(move || Demo::walk_at(&url, "dashboard-restart.mjs", &input));
-    until("the page is live", Duration::from_secs(60), || async {
+    until("the page is live", Duration::from_mins(1), || async {
         ready.exists().then_some(()).ok_or("not yet".into())
     })
     .await;

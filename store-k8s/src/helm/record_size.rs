@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn only_what_is_surely_too_large_is_named() {
-        let fits = vec![noise(700_000), vec![b' '; 5_000_000]];
+        let fits = [noise(700_000), vec![b' '; 5_000_000]];
         assert_eq!(too_large(fits.iter().map(Vec::as_slice)), None);
         let never_fits = [noise(700_000), noise(200_000).into_iter().rev().collect::<Vec<_>>()];
         let size = too_large(never_fits.iter().map(Vec::as_slice)).expect("it is too large");

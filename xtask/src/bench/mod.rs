@@ -2,6 +2,7 @@
 
 mod api;
 mod audit;
+mod dashboard;
 mod lab;
 mod memory;
 mod overhead;
@@ -53,6 +54,12 @@ enum What {
         #[arg(long)]
         record: bool,
     },
+    /// What the dashboard weighs, and how soon it shows a list and a change
+    Dashboard {
+        /// Write the figures into benches/RESULTS.md
+        #[arg(long)]
+        record: bool,
+    },
     /// How much the HTTP server answers, with 10,000 stores, writes and open event streams
     Api {
         /// Write the figures into benches/RESULTS.md
@@ -66,6 +73,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<()> {
     let (runs, dry_run) = match &args.what {
         What::Overhead { runs, dry_run } => (runs, dry_run),
         What::Ready { runs, record } => return ready::run(*runs, *record),
+        What::Dashboard { record } => return dashboard::run(*record),
         What::Api { record } => return api::run(*record),
     };
     let results = measure(*runs)?;

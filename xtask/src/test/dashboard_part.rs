@@ -24,11 +24,20 @@ pub(crate) fn run(session: &mut Session, deadline: Instant) -> Result<Outcome> {
             outcome.check(&format!("the dashboard: {what}"), done);
         }
     }
+    // Somebody who names tests means those, not all that belong here.
+    let arguments: &[&str] = if session.filter.is_empty() { &[AT_ONCE, HERE] } else { &[AT_ONCE] };
+    outcome.add(walks(session, arguments, &[], deadline)?);
+    Ok(outcome)
+}
+
+/// Goes to every page and leaves its picture in this folder.
+pub(crate) fn pictures(session: &mut Session, folder: &Path, deadline: Instant) -> Result<Outcome> {
+    walks(session, &["in_a_demo_every_page"], &[("STORE_TEST_PICTURES", folder)], deadline)
+}
+
+fn walks(session: &mut Session, arguments: &[&str], more: &[(&str, &Path)], deadline: Instant) -> Result<Outcome> {
     session.must("building the server", cargo::build_server(Profile::Debug)?, deadline)?;
     let (server, browser) = (cargo::server(Profile::Debug)?, browser::ensure(session, deadline)?);
-    let environment: [(&str, &Path); 2] =
-        [("STORE_TEST_SERVER_BIN", &server), ("STORE_TEST_BROWSER_DIR", browser.as_path())];
-    let arguments: &[&str] = if session.filter.is_empty() { &[AT_ONCE, HERE] } else { &[AT_ONCE] };
-    outcome.add(unit::run_ignored(session, "e2e", arguments, &environment, deadline)?);
-    Ok(outcome)
+    let own: [(&str, &Path); 2] = [("STORE_TEST_SERVER_BIN", &server), ("STORE_TEST_BROWSER_DIR", browser.as_path())];
+    unit::run_ignored(session, "e2e", arguments, &[&own, more].concat(), deadline)
 }

@@ -27,7 +27,11 @@ mod tally;
 mod unit;
 mod up_and_down;
 
-use std::process::ExitCode;
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Instant,
+};
 
 use anyhow::{Result, bail};
 use clap::Args;
@@ -89,6 +93,21 @@ pub(crate) fn run(args: &TestArgs) -> Result<ExitCode> {
     session.end();
     forgive(&mut rows, &session);
     Ok(report(&rows, !args.only.is_empty()))
+}
+
+/// Leaves pictures of the dashboard's pages in this folder.
+pub(crate) fn pictures(folder: &Path, deadline: Instant) -> Result<()> {
+    let mut session = Session::begin(&[], &[], None)?;
+    let outcome = dashboard_part::pictures(&mut session, folder, deadline)?;
+    if !outcome.failed.is_empty() {
+        bail!("they were not taken: {}", outcome.failed.join(", "));
+    }
+    Ok(())
+}
+
+/// Where the browser's scripts are, with what they import.
+pub(crate) fn browser_directory(deadline: Instant) -> Result<PathBuf> {
+    browser::ensure(&Session::begin(&[], &[], None)?, deadline)
 }
 
 /// Before anything else, and for all parts together, so that a machine that lacks something says everything that it

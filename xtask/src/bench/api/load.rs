@@ -44,14 +44,19 @@ pub(super) struct Answers {
 impl Answers {
     /// Answers a second.
     pub(super) fn rate(&self) -> f64 {
-        self.latencies_ms.len() as f64 / self.took.as_secs_f64()
+        f64::from(u32::try_from(self.latencies_ms.len()).unwrap_or(u32::MAX)) / self.took.as_secs_f64()
     }
 
-    /// The latency that this share of answers, from 0 to 1, did not exceed.
-    pub(super) fn quantile_ms(&self, share: f64) -> f64 {
+    /// MiB of bodies a second.
+    pub(super) fn mib_s(&self) -> f64 {
+        f64::from(u32::try_from(self.bytes / 1024).unwrap_or(u32::MAX)) / 1024.0 / self.took.as_secs_f64()
+    }
+
+    /// The latency that so many of a hundred answers did not exceed.
+    pub(super) fn percentile_ms(&self, percent: usize) -> f64 {
         let mut sorted = self.latencies_ms.clone();
         sorted.sort_by(f64::total_cmp);
-        let index = (share * sorted.len() as f64).ceil() as usize;
+        let index = (percent * sorted.len()).div_ceil(100);
         sorted.get(index.saturating_sub(1)).copied().unwrap_or(f64::NAN)
     }
 
@@ -215,12 +220,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quantiles_are_those_of_the_sorted_latencies() {
+    fn percentiles_are_those_of_the_sorted_latencies() {
         let answers = Answers { latencies_ms: (1..=100).rev().map(f64::from).collect(), ..Answers::default() };
         assert_eq!(
-            (answers.quantile_ms(0.5), answers.quantile_ms(0.99), answers.quantile_ms(1.0)),
+            (answers.percentile_ms(50), answers.percentile_ms(99), answers.percentile_ms(100)),
             (50.0, 99.0, 100.0)
         );
-        assert!(Answers::default().quantile_ms(0.99).is_nan());
+        assert!(Answers::default().percentile_ms(99).is_nan());
     }
 }

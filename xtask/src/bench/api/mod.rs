@@ -122,7 +122,7 @@ fn measure(server: Server) -> Result<Measured> {
     };
     let half = |what: &str, rate: f64, next: load::NextRequest<'_>| {
         say(format!("half as many: {what}"));
-        ask(load(Some(rate / 2.0), LASTS), next).map(|answers| answers.quantile_ms(0.99))
+        ask(load(Some(rate / 2.0), LASTS), next).map(|answers| answers.percentile_ms(99))
     };
     with_streams(server.port, "/api/v1/events", STREAMS, || {
         while_writing(server, &create, || {
@@ -133,7 +133,7 @@ fn measure(server: Server) -> Result<Measured> {
             let creates = full("new stores", &create)?;
             Ok(Measured {
                 list: lists.rate(),
-                list_mib_s: lists.bytes as f64 / lists.took.as_secs_f64() / 1_048_576.0,
+                list_mib_s: lists.mib_s(),
                 get: gets.rate(),
                 create: creates.rate(),
                 health: healths.rate(),

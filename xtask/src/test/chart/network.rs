@@ -101,7 +101,7 @@ fn component(peer: &Value) -> &str {
 mod tests {
     use super::*;
 
-    fn policy(spec: Value) -> Value {
+    fn policy(spec: &Value) -> Value {
         json!({"kind": "NetworkPolicy", "metadata": {"name": "x"}, "spec": spec})
     }
 
@@ -111,17 +111,17 @@ mod tests {
 
     #[test]
     fn what_opens_a_store_is_found() {
-        let deny = policy(json!({"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}));
+        let deny = policy(&json!({"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}));
         let database = |from: Value| {
             let mut spec = of("database");
             spec["ingress"] = json!([{"from": from}]);
-            policy(spec)
+            policy(&spec)
         };
         let closed = database(json!([of("server"), of("setup")]));
         let egress = |component: &str, rule: Value| {
             let mut spec = of(component);
             spec["egress"] = json!([rule]);
-            policy(spec)
+            policy(&spec)
         };
         let public = json!({"to": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": DENIED}}]});
         judge(&[deny.clone(), closed.clone(), egress("server", public.clone())]).unwrap();

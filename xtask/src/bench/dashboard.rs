@@ -1,0 +1,109 @@
+//! `cargo xtask bench dashboard`: what the dashboard weighs, how soon a list of 1,000 stores is there, and how soon a change
+//! is seen: in Chromium, on a demo in an optimised build.
+
+use std::{
+    fs,
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+use crate::{
+    cargo::{self, Profile},
+    dashboard::{Workshop, npm},
+    exec,
+    install::{self, Group},
+    paths,
+    progress::say,
+    results_file,
+    server::{api::Api, port},
+    test::browser_directory,
+};
+
+const SECTION: &str = "dashboard";
+const COMMAND: &str = "cargo xtask bench dashboard --record";
+const STORES: u32 = 1_000;
+const PATIENCE: Duration = Duration::from_secs(30);
+const DEADLINE: Duration = Duration::from_mins(10);
+
+/// Measures, writes the section if asked to, and prints the last line.
+pub(super) fn run(record: bool) -> Result<()> {
+    install::ensure(&[Group::Browser, Group::Dashboard])?;
+    let weight = weight()?;
+    say("building store-http optimised");
+    if !cargo::build_server(Profile::Release)?.status().context("cannot run cargo")?.success() {
+        bail!("store-http does not build");
+    }
+    let browser = browser_directory(Instant::now() + DEADLINE)?;
+    let home = paths::state()?.join("bench-dashboard");
+    fs::create_dir_all(&home)?;
+    let demo = Demo::start(&home)?;
+    let input = json!({"url": format!("http://127.0.0.1:{}", demo.port), "stores": STORES});
+    let mut node = Command::new("node");
+    node.arg("dashboard-bench.mjs").current_dir(&browser);
+    let measured: Value = serde_json::from_str(&exec::feed(&mut node, &input.to_string())?)?;
+    drop(demo);
+    fs::remove_dir_all(&home)?;
+    let (list, event) = (&measured["first_list_ms"], &measured["event_to_screen_ms"]);
+    if record {
+        let cores = thread::available_parallelism()?.get();
+        let date = exec::capture(Command::new("date").args(["-u", "+%Y-%m-%d"]))?;
+        let text = format!(
+            "## The dashboard\n\nIn Chromium, on a demo with {STORES} stores; browser and server share {cores} cores ({}). \
+             Medians of 5.\n\n| what | |\n|---|---|\n| JavaScript and CSS, gzip | {weight} KB |\n| from the call to the \
+             list | {list} ms |\n| from a change to the screen | {event} ms |",
+            date.trim()
+        );
+        results_file::write(SECTION, COMMAND, &text)?;
+    }
+    println!("js_css_gzip_kb={weight} first_list_ms={list} event_to_screen_ms={event}");
+    Ok(())
+}
+
+fn weight() -> Result<String> {
+    let workshop = Workshop::open()?;
+    for script in ["build", "size"] {
+        let mut npm = npm(&workshop.project(), &["run", "--silent", script]);
+        let printed = exec::capture(&mut npm)?;
+        if script == "size" {
+            let sizes: Value = serde_json::from_str(&printed).context("npm run size prints no JSON")?;
+            return Ok(sizes["js_css_gzip_kb"].to_string());
+        }
+    }
+    bail!("nothing was weighed")
+}
+
+/// A demo that ends with this value.
+struct Demo {
+    child: Child,
+    port: u16,
+}
+
+impl Demo {
+    fn start(home: &std::path::Path) -> Result<Self> {
+        let port = port::lasting()?;
+        let mut command = Command::new(cargo::server(Profile::Release)?);
+        command.args(["--demo", "--no-env-file", "--http-port", &port.to_string()]);
+        command.args(["--demo-stores", &STORES.to_string()]).env_clear().env("HOME", home).current_dir(home);
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        let demo = Self { child, port };
+        let (api, begun) = (Api::new(port), Instant::now());
+        while !api.is_ready() {
+            if begun.elapsed() > PATIENCE {
+                bail!("the demo is not ready after {} s", PATIENCE.as_secs());
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        Ok(demo)
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
