@@ -36,6 +36,8 @@ pub(crate) enum Group {
     Browser,
     /// What builds the dashboard.
     Dashboard,
+    /// What makes requests from the API's document.
+    Python,
     /// PostgreSQL's server, and what makes certificates for it.
     Database,
     /// Looking into a server's SQLite file from outside.
@@ -72,6 +74,12 @@ const BROWSER: &[Need] = &[
     Need { package: "fonts-dejavu-core", file: "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf" },
 ];
 
+const PYTHON: &[Need] = &[
+    Need { package: "python3", file: "python3" },
+    // Python's own way to make an environment; Debian packs it apart.
+    Need { package: "python3-venv", file: "/usr/lib/*/ensurepip/__init__.py" },
+];
+
 const DATABASE: &[Need] = &[
     Need { package: "postgresql", file: "/usr/lib/postgresql/*/bin/initdb" },
     Need { package: "openssl", file: "openssl" },
@@ -98,6 +106,7 @@ impl Group {
             Self::Zip => ZIP,
             Self::Browser => BROWSER,
             Self::Dashboard => &[],
+            Self::Python => PYTHON,
             Self::Database => DATABASE,
             Self::Sqlite => SQLITE,
         }
@@ -108,7 +117,7 @@ impl Group {
             // The programs of both kinds of cluster are built from source.
             Self::Cluster | Self::SimulatedNodes => GO,
             Self::Browser | Self::Dashboard => NODE,
-            Self::Images | Self::Zip | Self::Database | Self::Sqlite => &[],
+            Self::Images | Self::Python | Self::Zip | Self::Database | Self::Sqlite => &[],
         }
     }
 }
@@ -203,8 +212,15 @@ fn apt(args: &[&str]) -> Result<()> {
 mod tests {
     use super::*;
 
-    const ALL: &[Group] =
-        &[Group::Cluster, Group::Images, Group::Browser, Group::Dashboard, Group::Database, Group::Sqlite];
+    const ALL: &[Group] = &[
+        Group::Cluster,
+        Group::Images,
+        Group::Browser,
+        Group::Dashboard,
+        Group::Database,
+        Group::Python,
+        Group::Sqlite,
+    ];
 
     #[test]
     fn everything_that_is_missing_is_told_at_once() {

@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    process::{Child, Command, Stdio},
+    process::Command,
     thread,
     time::{Duration, Instant},
 };
@@ -19,14 +19,13 @@ use crate::{
     paths,
     progress::say,
     results_file,
-    server::{api::Api, port},
+    server::demo::Demo,
     test::browser_directory,
 };
 
 const SECTION: &str = "dashboard";
 const COMMAND: &str = "cargo xtask bench dashboard --record";
 const STORES: u32 = 1_000;
-const PATIENCE: Duration = Duration::from_secs(30);
 const DEADLINE: Duration = Duration::from_mins(10);
 
 /// Measures, writes the section if asked to, and prints the last line.
@@ -40,8 +39,8 @@ pub(super) fn run(record: bool) -> Result<()> {
     let browser = browser_directory(Instant::now() + DEADLINE)?;
     let home = paths::state()?.join("bench-dashboard");
     fs::create_dir_all(&home)?;
-    let demo = Demo::start(&home)?;
-    let input = json!({"url": format!("http://127.0.0.1:{}", demo.port), "stores": STORES});
+    let demo = Demo::start(&cargo::server(Profile::Release)?, &home, &["--demo-stores", &STORES.to_string()])?;
+    let input = json!({"url": demo.url(), "stores": STORES});
     let mut node = Command::new("node");
     node.arg("dashboard-bench.mjs").current_dir(&browser);
     let measured: Value = serde_json::from_str(&exec::feed(&mut node, &input.to_string())?)?;
@@ -74,36 +73,4 @@ fn weight() -> Result<String> {
         }
     }
     bail!("nothing was weighed")
-}
-
-/// A demo that ends with this value.
-struct Demo {
-    child: Child,
-    port: u16,
-}
-
-impl Demo {
-    fn start(home: &std::path::Path) -> Result<Self> {
-        let port = port::lasting()?;
-        let mut command = Command::new(cargo::server(Profile::Release)?);
-        command.args(["--demo", "--no-env-file", "--http-port", &port.to_string()]);
-        command.args(["--demo-stores", &STORES.to_string()]).env_clear().env("HOME", home).current_dir(home);
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
-        let demo = Self { child, port };
-        let (api, begun) = (Api::new(port), Instant::now());
-        while !api.is_ready() {
-            if begun.elapsed() > PATIENCE {
-                bail!("the demo is not ready after {} s", PATIENCE.as_secs());
-            }
-            thread::sleep(Duration::from_millis(50));
-        }
-        Ok(demo)
-    }
-}
-
-impl Drop for Demo {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }

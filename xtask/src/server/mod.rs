@@ -3,6 +3,7 @@
 //! A file beside its log holds its pid and start time, so that a reused pid is never taken for it.
 
 pub(crate) mod api;
+pub(crate) mod demo;
 pub(crate) mod port;
 
 use std::{

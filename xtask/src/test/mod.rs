@@ -2,6 +2,7 @@
 
 mod adapters;
 mod alone;
+mod api_part;
 mod background;
 mod browser;
 mod chaos_part;

@@ -5,8 +5,8 @@ use std::time::Instant;
 use anyhow::Result;
 
 use super::{
-    adapters, alone, chaos_part, chart, cluster_part, dashboard_part, database, deny, diagnosis, outcome::Outcome,
-    replicas, session::Session, shop, simulation, source, unit, up_and_down,
+    adapters, alone, api_part, chaos_part, chart, cluster_part, dashboard_part, database, deny, diagnosis,
+    outcome::Outcome, replicas, session::Session, shop, simulation, source, unit, up_and_down,
 };
 use crate::install::Group;
 
@@ -36,6 +36,7 @@ const DATABASE: &[Group] = &[Group::Database];
 const CLUSTER: &[Group] = &[Group::Cluster, Group::Images];
 /// Clusters without images, and a look into the server's database.
 const SIMULATED: &[Group] = &[Group::SimulatedNodes, Group::Sqlite];
+const API: &[Group] = &[Group::Python];
 const DASHBOARD: &[Group] = &[Group::Browser];
 const REPLICAS: &[Group] = &[Group::SimulatedNodes, Group::Database];
 const EVERYTHING: &[Group] = &[Group::Cluster, Group::Images, Group::Browser, Group::Database, Group::Sqlite];
@@ -90,6 +91,14 @@ pub(crate) const ALL: &[Part] = &[
         installs: DATABASE,
         minutes: 15,
         run: database::run,
+    },
+    Part {
+        name: "api",
+        about: "requests that nobody thought of, made from openapi.json, against a simulated platform",
+        needs: &[],
+        installs: API,
+        minutes: 20,
+        run: api_part::run,
     },
     Part {
         name: "dashboard",

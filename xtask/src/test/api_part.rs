@@ -1,0 +1,148 @@
+//! Requests that nobody thought of: Schemathesis makes them from `openapi.json` and judges every answer, on a demo with
+//! tokens and on one without.
+//!
+//! Streams are left out, since they do not end: `GET /api/v1/events`, and `follow` of a log. Tests of `store-http` read them.
+
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::Command,
+    time::Instant,
+};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use super::{outcome::Outcome, session::Session};
+use crate::{
+    cargo::{self, Profile},
+    exec, paths,
+    progress::say,
+    server::demo::{Demo, admin_token},
+};
+
+const VERSION: &str = "4.32.5";
+/// For each operation and phase.
+const EXAMPLES: &str = "260";
+/// Over both runs.
+const CASES_MIN: u64 = 5_000;
+/// No server error, and every answer as the document says.
+const CHECKS: [&str; 7] = [
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+    "unsupported_method",
+    "allow_header_conformance",
+];
+/// No way in without a token, or with one that is none.
+const AUTHENTICATION: &str = "ignored_auth";
+
+/// Runs all phases twice.
+pub(crate) fn run(session: &mut Session, deadline: Instant) -> Result<Outcome> {
+    session.must("building the server", cargo::build_server(Profile::Debug)?, deadline)?;
+    let program = schemathesis()?;
+    let mut outcome = Outcome::default();
+    let mut cases = 0;
+    for with_token in [false, true] {
+        let what = format!("every answer is as documented, {} tokens", if with_token { "with" } else { "without" });
+        let judged = judge(&program, with_token).map(|count| {
+            say(format!("{count} cases"));
+            cases += count;
+        });
+        outcome.check(&what, judged);
+    }
+    let enough = if cases >= CASES_MIN { Ok(()) } else { Err(anyhow::anyhow!("{cases} cases")) };
+    outcome.check(&format!("at least {CASES_MIN} cases"), enough);
+    Ok(outcome)
+}
+
+/// How many cases were judged, and all of them good.
+fn judge(schemathesis: &Path, with_token: bool) -> Result<u64> {
+    let home = paths::state()?.join("test-api");
+    if home.exists() {
+        fs::remove_dir_all(&home)?;
+    }
+    fs::create_dir_all(&home)?;
+    let server = cargo::server(Profile::Debug)?;
+    let mut arguments = Vec::new();
+    let mut checks = CHECKS.to_vec();
+    let (tokens, token) = admin_token(&server, &home)?;
+    let tokens = tokens.display().to_string();
+    if with_token {
+        arguments = vec!["--api-tokens-file", &tokens];
+        checks.push(AUTHENTICATION);
+        // In a file: arguments are for everybody to see.
+        fs::write(home.join("schemathesis.toml"), format!("headers = {{ Authorization = \"Bearer {token}\" }}\n"))?;
+    }
+    let demo = Demo::start(&server, &home, &arguments)?;
+    let document = home.join("openapi.json");
+    fs::write(&document, without_streams()?.to_string())?;
+    let mut command = Command::new(schemathesis);
+    command.arg("run").arg(&document).args(["--url", &demo.url(), "--checks", &checks.join(",")]);
+    command.args(["--workers", "2", "--request-timeout", "40", "--seed", "1", "--max-examples", EXAMPLES]);
+    command.args(["--continue-on-failure", "--no-color"]).current_dir(&home);
+    let log = home.join("schemathesis.log");
+    exec::logged(&mut command, "Schemathesis", &log, String::new)?;
+    let text = fs::read_to_string(&log)?;
+    generated(&text).with_context(|| format!("it does not say how many cases there were:\n{text}"))
+}
+
+/// The number in `1841 generated, 1841 passed`.
+fn generated(log: &str) -> Option<u64> {
+    log.lines().find_map(|line| line.trim().split_once(" generated")?.0.parse().ok())
+}
+
+/// The document without what never ends.
+fn without_streams() -> Result<Value> {
+    let text = fs::read_to_string(paths::workspace().join("store-http/openapi.json"))?;
+    let mut document: Value = serde_json::from_str(&text)?;
+    let all = document["paths"].as_object_mut().context("a document without paths")?;
+    all.remove("/api/v1/events").context("there is no stream of events")?;
+    let logs = &mut document["paths"]["/api/v1/stores/{id}/logs"]["get"]["parameters"];
+    let parameters = logs.as_array_mut().context("logs without parameters")?;
+    let before = parameters.len();
+    parameters.retain(|parameter| parameter["name"] != "follow");
+    if parameters.len() == before {
+        bail!("logs cannot be followed any more");
+    }
+    Ok(document)
+}
+
+/// Schemathesis in a Python environment of its own, in the cache.
+fn schemathesis() -> Result<PathBuf> {
+    let place = paths::cache()?.join("schemathesis").join(VERSION);
+    fs::create_dir_all(&place)?;
+    let lock = File::create(place.join(".lock"))?;
+    lock.lock().with_context(|| format!("cannot lock {}", place.display()))?;
+    let done = place.join(".installed");
+    if !done.exists() {
+        say(format!("installing Schemathesis {VERSION} into {}", place.display()));
+        exec::capture(Command::new("python3").args(["-m", "venv", "--clear"]).arg(place.join("environment")))?;
+        let pip = place.join("environment/bin/pip");
+        exec::capture(Command::new(pip).args(["install", "--quiet", &format!("schemathesis=={VERSION}")]))?;
+        fs::write(done, "")?;
+    }
+    Ok(place.join("environment/bin/schemathesis"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cases_are_counted() {
+        assert_eq!(generated("Test cases:\n  1841 generated, 1841 passed, 24 skipped\n"), Some(1841));
+        assert_eq!(generated("nothing was generated"), None);
+    }
+
+    #[test]
+    fn what_never_ends_is_left_out() {
+        let document = without_streams().unwrap();
+        assert!(document["paths"]["/api/v1/events"].is_null());
+        let parameters = document["paths"]["/api/v1/stores/{id}/logs"]["get"]["parameters"].as_array().unwrap();
+        let names: Vec<_> = parameters.iter().map(|parameter| parameter["name"].clone()).collect();
+        assert_eq!(names, ["id", "component", "tail"]);
+    }
+}
