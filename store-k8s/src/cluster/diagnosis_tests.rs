@@ -47,17 +47,17 @@ fn crashed(reason: &str, restarts: i32) -> Value {
 #[case::pull_back_off(waiting("ImagePullBackOff"), Some((FailureCode::ImagePull, 1)))]
 #[case::image_name(waiting("InvalidImageName"), Some((FailureCode::ImagePull, 1)))]
 #[case::config(waiting("CreateContainerConfigError"), Some((FailureCode::ContainerConfig, 1)))]
-#[case::crash_loop(crashed("Error", 3), Some((FailureCode::CrashLoop, 3)))]
+#[case::crash_loop(crashed("Error", 3), Some((FailureCode::CrashLoop, 4)))]
 #[case::first_crash(json!({"state": {"terminated": {"exitCode": 2}}}), Some((FailureCode::CrashLoop, 1)))]
 #[case::running_between_crashes(
     json!({"restartCount": 2, "state": {"running": {}}, "lastState": {"terminated": {"exitCode": 1}}}),
     Some((FailureCode::CrashLoop, 2))
 )]
-#[case::memory(crashed("OOMKilled", 2), Some((FailureCode::OutOfMemory, 2)))]
+#[case::memory(crashed("OOMKilled", 2), Some((FailureCode::OutOfMemory, 3)))]
 #[case::disk(
     json!({"restartCount": 2, "state": {"waiting": {"reason": "CrashLoopBackOff"}},
         "lastState": {"terminated": {"exitCode": 1, "message": "write: No space left on device"}}}),
-    Some((FailureCode::VolumeFull, 2))
+    Some((FailureCode::VolumeFull, 3))
 )]
 fn containers(#[case] fields: Value, #[case] expected: Option<(FailureCode, u32)>) {
     let status = container(&fields);

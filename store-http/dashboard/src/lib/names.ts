@@ -6,7 +6,7 @@ const SHAPE = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 /** What is wrong with the name; undefined if nothing is. */
 export function nameProblem(name: string): string | undefined {
   if (name === "") return "Give the store a name.";
-  if (/[A-Z]/.test(name)) return "Use lowercase letters only.";
+  if (/[A-Z]/.test(name)) return "Capital letters are not allowed: use a to z, digits and hyphens.";
   if (/[^-a-z0-9]/.test(name)) return "Use only a–z, 0–9 and hyphens.";
   if (!SHAPE.test(name)) return "Begin and end with a letter or a digit.";
   if (name.length < 3) return "Use at least 3 characters.";
