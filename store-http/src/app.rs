@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 
 use crate::feed::Feed;
+use crate::lists::Lists;
 use crate::metrics::{Census, Metrics};
 use crate::middleware::{self, HostRule};
 use crate::routes::{self, ui};
@@ -68,6 +69,7 @@ pub struct App {
     pub(crate) facts: Arc<Facts>,
     pub(crate) dashboard: ui::Find,
     pub(crate) metrics: Option<Metrics>,
+    pub(crate) lists: Lists,
     /// Places for those who read logs.
     pub(crate) log_readers: Arc<Semaphore>,
     pub(crate) stop: CancellationToken,
@@ -82,7 +84,19 @@ impl App {
         let document = crate::openapi_text().into();
         let (facts, dashboard) = (Arc::default(), ui::dashboard as ui::Find);
         let log_readers = Arc::new(Semaphore::new(LOG_READERS_MAX));
-        Self { service, feed, role, document, facts, dashboard, metrics: None, log_readers, stop, tokens: None }
+        Self {
+            service,
+            feed,
+            role,
+            document,
+            facts,
+            dashboard,
+            metrics: None,
+            lists: Lists::default(),
+            log_readers,
+            stop,
+            tokens: None,
+        }
     }
 
     /// Tells clients these facts.

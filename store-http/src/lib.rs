@@ -8,6 +8,7 @@ mod app;
 mod body;
 mod conditional;
 mod feed;
+mod lists;
 pub mod metrics;
 mod middleware;
 mod problem;

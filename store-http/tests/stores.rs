@@ -3,12 +3,15 @@
 
 mod common;
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::{StatusCode, header};
 use common::{Api, PASSWORD, request, wanted, wanted_with, with_json};
 use pretty_assertions::assert_eq;
 use rstest::rstest;
 use serde_json::{Value, json};
+use store_core::store::StoreId;
 
 #[rstest]
 #[case("/stores")]
@@ -349,4 +352,35 @@ async fn history_is_paged() {
     let answer = api.get(&format!("/stores/{id}/events?after=x&limit=0&more=1")).await;
     answer.problem(400);
     assert_eq!(answer.fields(), ["after", "limit", "more"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_was_just_read_shows_what_came_after_it() {
+    let api = Api::new();
+    let names = async || {
+        let list = api.get("/api/v1/stores").await.json();
+        let stores = list["stores"].as_array().unwrap().clone();
+        stores.iter().map(|store| store["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names().await, [""; 0]);
+    for known in [&["one"][..], &["one", "two"]] {
+        api.create(known.last().unwrap()).await;
+        assert_eq!(names().await, known);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_shows_a_change_in_the_cluster_within_a_moment() {
+    let api = Api::new();
+    let _reconciler = api.start();
+    let id = api.create("mystore").await;
+    api.until(&id, "READY").await;
+    let condition = async || api.get("/api/v1/stores").await.json()["stores"][0]["condition"].clone();
+    assert_eq!(condition().await, "healthy");
+    api.cluster.set_image_broken(&StoreId::parse(&id).unwrap(), true);
+    let began = tokio::time::Instant::now();
+    while condition().await != "degraded" {
+        assert!(began.elapsed() < Duration::from_mins(1), "it never showed");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }

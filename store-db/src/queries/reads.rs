@@ -120,8 +120,9 @@ pub(crate) fn events_after(conn: &mut Conn<'_>, after: Position, count: usize) -
 
 /// The last position, and the oldest one that is kept; 0 while there is none.
 pub(crate) fn positions(conn: &mut Conn<'_>) -> Answer<(Position, Position)> {
-    let (last, oldest): (Option<i64>, Option<i64>) =
-        on_backend!(conn, |c| events::table.select((max(events::position), min(events::position))).first(c))?;
+    // Each by itself is read off an end of the index; together SQLite would walk through the whole table.
+    let last: Option<i64> = on_backend!(conn, |c| events::table.select(max(events::position)).first(c))?;
+    let oldest: Option<i64> = on_backend!(conn, |c| events::table.select(min(events::position)).first(c))?;
     let position = |position: Option<i64>| u64::try_from(position.unwrap_or(0)).unwrap_or_default();
     Ok((position(last), position(oldest)))
 }

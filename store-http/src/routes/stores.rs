@@ -44,8 +44,9 @@ const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-re
         CommonProblems,
     )
 )]
-pub(super) async fn list(State(app): State<App>, RawQuery(query): RawQuery) -> Result<Json<StoreList>, Refusal> {
-    Ok(Json(app.service.list(&list_query(query.as_deref())?).await?))
+pub(super) async fn list(State(app): State<App>, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
+    let page = app.lists.page(&app.service, &list_query(query.as_deref())?).await?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], page).into_response())
 }
 
 fn list_query(query: Option<&str>) -> Result<ListQuery, Refusal> {
