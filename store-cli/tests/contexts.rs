@@ -122,6 +122,10 @@ async fn contexts_are_added_used_and_removed() {
     cli.command(&["context", "use", "two"]).assert().success();
     cli.command(&["context", "use", "embedded"]).assert().success();
     assert_eq!(current(&cli), ["embedded"]);
+    let added = cli.command(&["context", "add", "three", "--server", &one.uri()]).assert().success();
+    added.stderr(contains("leads to"));
+    assert_eq!(current(&cli), ["embedded"], "what was chosen stays");
+    cli.command(&["list"]).env("STORE_SERVER", "").assert().stderr(contains("server's address").not());
 }
 
 #[rstest]

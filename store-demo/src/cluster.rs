@@ -267,7 +267,7 @@ fn describe_release(store: &Store, release: Release, now: Timestamp, seen: &mut 
         };
     }
     if is_degraded {
-        let failure = crashing(store.engine);
+        let failure = crashing(store.engine, &pods::name(store, Component::Server));
         seen.suspicions.push(Suspicion { failure, gate: Gate::Application, since: degrades_at, times: 5 });
     }
 }
@@ -294,13 +294,13 @@ pub(crate) fn setup_failure(store: &Store) -> Failure {
     .quoting("Error: the sample products could not be imported: connection reset by peer")
 }
 
-fn crashing(engine: Engine) -> Failure {
+fn crashing(engine: Engine, pod: &str) -> Failure {
     Failure::new(
         FailureCode::CrashLoop,
         format!("{} pod not ready: its container main keeps crashing", engine.title()),
         "Simulated, because the name contains \"degraded\": look at the pod's log",
     )
-    .blaming(ObjectRef::new("Pod", "server-0"))
+    .blaming(ObjectRef::new("Pod", pod))
     .quoting("back-off 5m0s restarting failed container")
 }
 

@@ -37,7 +37,7 @@ pub(crate) fn pods(store: &Store, seen: &Observation, installed_at: Timestamp) -
     vec![setup, server, pod(Component::Database, "Running", seen.is_workload_ready(Component::Database))]
 }
 
-fn name(store: &Store, component: Component) -> String {
+pub(crate) fn name(store: &Store, component: Component) -> String {
     match component {
         Component::Setup => format!("{}-{}", store.id.setup_job(store.attempt()), &store.id.as_str()[..5]),
         Component::Server => format!("server-{}", &store.id.as_str()[..5]),

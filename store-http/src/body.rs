@@ -105,7 +105,11 @@ fn is_length_limit(error: &axum::Error) -> bool {
 fn check_media_type(headers: &HeaderMap) -> Result<(), Refusal> {
     let named = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = named.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let is_json = essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"));
+    // A JSON Patch (RFC 6902) is a list of operations, and would be mistaken for what it changes.
+    let is_json = essence == "application/json"
+        || (essence.starts_with("application/")
+            && essence.ends_with("+json")
+            && essence != "application/json-patch+json");
     if is_json {
         return Ok(());
     }

@@ -100,6 +100,13 @@ pub(crate) struct Global {
     pub(crate) settings: SettingFlags,
 }
 
+impl Global {
+    /// The server that is named; an empty `STORE_SERVER` names none.
+    pub(crate) fn server(&self) -> Option<&str> {
+        self.server.as_deref().map(str::trim).filter(|server| !server.is_empty())
+    }
+}
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {

@@ -24,14 +24,20 @@ pub(super) fn run(context: &Context, command: &ContextCommand) -> Result<(), Fai
     match command {
         ContextCommand::List => list(context, &contexts),
         ContextCommand::Add(args) => {
-            let server =
-                context.global.server.as_deref().ok_or_else(|| {
-                    Failure::usage("no server is named").hint("Use: store context add NAME --server URL")
-                })?;
+            let server = context
+                .global
+                .server()
+                .ok_or_else(|| Failure::usage("no server is named").hint("Use: store context add NAME --server URL"))?;
             refuse_reserved(&args.name)?;
-            contexts.put(&args.name, &login::normal(server)?);
-            contexts.current.get_or_insert_with(|| args.name.clone());
-            changed(context, &contexts, &format!("The context {} is there.", args.name))
+            // Later on it is for the user to say: no current one may be what was chosen, too.
+            let is_first = contexts.contexts.is_empty();
+            let server = login::normal(server)?;
+            contexts.put(&args.name, &server);
+            if is_first {
+                contexts.current = Some(args.name.clone());
+            }
+            let note = if is_first { " It is the current one." } else { "" };
+            changed(context, &contexts, &format!("The context {} leads to {server}.{note}", args.name))
         }
         ContextCommand::Use(args) => {
             contexts.current =

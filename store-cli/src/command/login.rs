@@ -28,8 +28,8 @@ pub(super) async fn login(context: &Context, args: &LoginArgs) -> Result<(), Fai
     let file = contexts::save(&contexts)?;
     let who = caller
         .name
-        .map_or_else(|| "a server that asks for no token".to_owned(), |name| format!("{name} ({})", caller.role));
-    context.terminal.say(&format!("Logged in to {server} as {who}. The context {name} is in {}.", file.display()));
+        .map_or_else(|| "; it asks nobody for a token".to_owned(), |name| format!(" as {name} ({})", caller.role));
+    context.terminal.say(&format!("Logged in to {server}{who}. The context {name} is in {}.", file.display()));
     Ok(())
 }
 
@@ -37,7 +37,7 @@ pub(super) async fn login(context: &Context, args: &LoginArgs) -> Result<(), Fai
 fn which(context: &Context, contexts: &Contexts) -> Result<(String, String), Failure> {
     let global = &context.global;
     let of = |found: &contexts::ServerContext| (found.name.clone(), found.server.clone());
-    match (&global.context, &global.server) {
+    match (&global.context, global.server()) {
         (Some(name), Some(server)) => Ok((name.clone(), normal(server)?)),
         (Some(name), None) => contexts.named(name).map(of),
         (None, Some(server)) => {

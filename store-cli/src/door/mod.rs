@@ -128,7 +128,7 @@ pub(crate) async fn open(global: &Global, purpose: Purpose, terminal: Terminal) 
 /// The server that arguments, environment and contexts name, in this order; none means the own database and cluster.
 pub(crate) fn server(global: &Global, terminal: Terminal) -> Result<Option<Remote>, Failure> {
     let contexts = contexts::load()?;
-    let (server, token) = match (&global.server, &global.context) {
+    let (server, token) = match (global.server(), &global.context) {
         (None, Some(name)) if cfg!(feature = "embedded") && name == contexts::EMBEDDED => return Ok(None),
         (Some(server), Some(name)) if !is_of_environment(server) => {
             return Err(Failure::usage(format!("--server {server} and --context {name} both name a server"))
@@ -142,7 +142,7 @@ pub(crate) fn server(global: &Global, terminal: Terminal) -> Result<Option<Remot
         (Some(server), None) => {
             let address = Remote::normal_address(server).ok();
             let known = contexts.contexts.iter().find(|context| Some(&context.server) == address.as_ref());
-            (server.clone(), known.and_then(|context| context.token.clone()))
+            (server.to_owned(), known.and_then(|context| context.token.clone()))
         }
         (None, None) => match contexts.current() {
             Some(context) => (context.server.clone(), context.token.clone()),

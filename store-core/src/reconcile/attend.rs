@@ -326,7 +326,8 @@ impl Turn<'_> {
             Change::BeginTeardown(evidence) => {
                 update.erase_password = true;
                 let volumes = evidence.volumes.len();
-                let message = format!("teardown started: {volumes} volumes to remove");
+                let noun = if volumes == 1 { "volume" } else { "volumes" };
+                let message = format!("teardown started: {volumes} {noun} to remove");
                 (before.begin_teardown(evidence, now)?, Some((EventKind::TeardownStarted, message)))
             }
             Change::Blocked(blocker) => {

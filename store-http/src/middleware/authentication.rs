@@ -49,7 +49,9 @@ pub(super) async fn check(State(guard): State<Guard>, mut request: Request, next
         }
     };
     if !may(identity.role, request.method()) {
-        return not_permitted(&identity, request.method()).into_response();
+        let mut response = not_permitted(&identity, request.method()).into_response();
+        response.extensions_mut().insert(identity);
+        return response;
     }
     request.extensions_mut().insert(identity.clone());
     let mut response = next.run(request).await;

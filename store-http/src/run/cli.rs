@@ -10,7 +10,7 @@ use store_platform::configuration::{Concern, MOVING_SETTINGS, SETTINGS, Setting}
 use crate::tokens::{TokenName, TokenRole};
 
 const AFTER_HELP: &str = "\
-Every flag has an environment variable; flags win over the environment, and the environment over the .env file of the
+Every setting has an environment variable; flags win over the environment, and the environment over the .env file of the
 working directory. DATABASE_URL has no flag, because it may hold a password.
 
 Exit codes: 0 ended by a signal, 1 failure, 2 wrong usage or configuration.";

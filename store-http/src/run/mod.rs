@@ -205,7 +205,7 @@ fn router(
         }
         return app.into_router(hosts);
     };
-    tracing::info!("every request needs a token; {} are let in", tokens.count());
+    tracing::info!("every request needs a token; tokens that are let in: {}", tokens.count());
     tokio::spawn(tokens.clone().follow(stop.clone()));
     app.with_tokens(tokens).into_router(hosts)
 }

@@ -169,6 +169,8 @@ fn with(old: &str, entry: &NewEntry) -> String {
 
 /// The temporary file has a fixed name, so that two writers cannot lose each other's token: the second one is refused.
 fn replace(file: &Path, text: &str) -> io::Result<()> {
+    // Of a link, what it leads to is replaced.
+    let file = &std::fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
     let mut temporary = file.as_os_str().to_owned();
     temporary.push(".new");
     let temporary = PathBuf::from(temporary);

@@ -49,7 +49,7 @@ fn a_token_is_made_used_and_taken_away() {
         command.args(["--api-tokens-file", "tokens.yaml"]).env("FLASK_HOST", "0.0.0.0");
     });
     assert!(server.address.ip().is_unspecified(), "with tokens, others may reach it");
-    server.wait_for("every request needs a token; 1 are let in");
+    server.wait_for("every request needs a token; tokens that are let in: 1");
     assert!(server.get("/health").starts_with("HTTP/1.1 200 "));
     let refused = server.get("/api/v1/stores");
     assert!(refused.starts_with("HTTP/1.1 401 ") && refused.to_lowercase().contains("www-authenticate: bearer"));

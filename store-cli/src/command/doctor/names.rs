@@ -1,46 +1,50 @@
 //! Whether the names of stores lead anywhere from this machine.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+use futures::future::join_all;
 use reqwest::Url;
 use store_core::service::StoreDocument;
 
 use super::report::Report;
 
 const CHECK: &str = "store names";
+/// A resolver may take seconds for a name that it does not know, and one name tells as much as a thousand.
+const LOOKED_UP_MAX: usize = 20;
+const PATIENCE: Duration = Duration::from_secs(6);
 
-/// Looks up the host of each store that is not deleted; `address` is where the cluster's ingress answers, if known.
+/// Looks up the hosts of stores that are not deleted, of some where there are many; `address` is where the cluster's ingress answers, if known.
 pub(super) async fn examine(stores: &[StoreDocument], address: Option<&str>, report: &mut Report) {
     let hosts: BTreeSet<String> = stores
         .iter()
         .filter(|store| store.deleted_at.is_none())
         .filter_map(|store| Url::parse(&store.store_url).ok()?.host_str().map(str::to_owned))
+        .take(LOOKED_UP_MAX)
         .collect();
     if hosts.is_empty() {
         report.ok(CHECK, "no stores yet whose names could be looked up");
         return;
     }
-    let mut unknown = Vec::new();
-    for host in &hosts {
-        if !resolves(host).await {
-            unknown.push(host.as_str());
-        }
-    }
+    let found = join_all(hosts.iter().map(|host| resolves(host))).await;
+    let unknown: Vec<&str> =
+        hosts.iter().zip(found).filter(|(_, is_found)| !is_found).map(|(host, _)| host.as_str()).collect();
     if unknown.is_empty() {
-        report.ok(CHECK, format!("all {} can be looked up on this machine", hosts.len()));
+        report.ok(CHECK, format!("the {} that were looked up are known on this machine", hosts.len()));
     } else {
-        report.warn(CHECK, found(&unknown, hosts.len()), mend(&unknown, address));
+        report.warn(CHECK, describe(&unknown, hosts.len()), mend(&unknown, address));
     }
 }
 
 async fn resolves(host: &str) -> bool {
-    tokio::net::lookup_host((host, 80)).await.is_ok_and(|mut addresses| addresses.next().is_some())
+    let looked_up = tokio::time::timeout(PATIENCE, tokio::net::lookup_host((host, 80))).await;
+    looked_up.is_ok_and(|found| found.is_ok_and(|mut addresses| addresses.next().is_some()))
 }
 
-fn found(unknown: &[&str], of: usize) -> String {
+fn describe(unknown: &[&str], of: usize) -> String {
     let local = unknown.iter().all(|host| host.ends_with(".localhost"));
     let note = if local { "\n(browsers and curl know *.localhost by themselves, other programs do not)" } else { "" };
-    format!("{} of {of} cannot be looked up on this machine{note}", unknown.len())
+    format!("{} of {of} that were looked up are not known on this machine{note}", unknown.len())
 }
 
 fn mend(unknown: &[&str], address: Option<&str>) -> String {
