@@ -1,9 +1,9 @@
 //! The Debian packages that the local cluster and the image build need: found by the files that they bring, installed
 //! where that is allowed, and named where it is not; and the programs that nobody but the user installs.
 
-use std::{collections::BTreeSet, fs, path::Path, process::Command};
+use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::{exec, paths, progress::say};
 
@@ -36,6 +36,8 @@ pub(crate) enum Group {
     Browser,
     /// What builds the dashboard.
     Dashboard,
+    /// A server for its files that is not ours.
+    Nginx,
     /// What makes requests from the API's document.
     Python,
     /// PostgreSQL's server, and what makes certificates for it.
@@ -74,6 +76,8 @@ const BROWSER: &[Need] = &[
     Need { package: "fonts-dejavu-core", file: "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf" },
 ];
 
+const NGINX: &[Need] = &[Need { package: "nginx-light", file: "nginx" }];
+
 const PYTHON: &[Need] = &[
     Need { package: "python3", file: "python3" },
     // Python's own way to make an environment; Debian packs it apart.
@@ -106,6 +110,7 @@ impl Group {
             Self::Zip => ZIP,
             Self::Browser => BROWSER,
             Self::Dashboard => &[],
+            Self::Nginx => NGINX,
             Self::Python => PYTHON,
             Self::Database => DATABASE,
             Self::Sqlite => SQLITE,
@@ -117,7 +122,7 @@ impl Group {
             // The programs of both kinds of cluster are built from source.
             Self::Cluster | Self::SimulatedNodes => GO,
             Self::Browser | Self::Dashboard => NODE,
-            Self::Images | Self::Python | Self::Zip | Self::Database | Self::Sqlite => &[],
+            Self::Images | Self::Nginx | Self::Python | Self::Zip | Self::Database | Self::Sqlite => &[],
         }
     }
 }
@@ -203,9 +208,38 @@ pub(crate) fn cni_directory() -> &'static str {
 }
 
 fn apt(args: &[&str]) -> Result<()> {
+    let _quiet = NoServices::begin()?;
     let mut command = Command::new("apt-get");
     command.args(["-q", "-o", "Dpkg::Use-Pty=0"]).args(args).env("DEBIAN_FRONTEND", "noninteractive");
     exec::capture(&mut command).map(drop)
+}
+
+/// While it lives, packages start no service of theirs: this machine's ports are not ours to give away
+/// (<https://people.debian.org/~hmh/invokerc.d-policyrc.d-specification.txt>).
+struct NoServices {
+    is_ours: bool,
+}
+
+const POLICY: &str = "/usr/sbin/policy-rc.d";
+
+impl NoServices {
+    fn begin() -> Result<Self> {
+        let is_ours = !Path::new(POLICY).exists();
+        if is_ours {
+            // 101: it is forbidden.
+            fs::write(POLICY, "#!/bin/sh\nexit 101\n").with_context(|| format!("cannot write {POLICY}"))?;
+            fs::set_permissions(POLICY, fs::Permissions::from_mode(0o755))?;
+        }
+        Ok(Self { is_ours })
+    }
+}
+
+impl Drop for NoServices {
+    fn drop(&mut self) {
+        if self.is_ours {
+            let _ = fs::remove_file(POLICY);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -217,6 +251,7 @@ mod tests {
         Group::Images,
         Group::Browser,
         Group::Dashboard,
+        Group::Nginx,
         Group::Database,
         Group::Python,
         Group::Sqlite,

@@ -20,7 +20,7 @@ const DEADLINE: Duration = Duration::from_mins(20);
 
 /// Takes them all anew.
 pub(crate) fn run() -> Result<()> {
-    install::ensure(&[Group::Browser, Group::Dashboard])?;
+    install::ensure(&[Group::Browser, Group::Dashboard, Group::Nginx])?;
     dashboard::ensure()?;
     let place = paths::workspace().join(PLACE);
     fs::create_dir_all(&place)?;

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use e2e::{Demo, new_token, own_name, text, until};
+use e2e::{Demo, Nginx, new_token, own_name, text, until};
 use serde_json::json;
 
 /// Where pictures are left for whoever wants to look at them.
@@ -56,6 +56,18 @@ async fn in_a_demo_two_tabs_agree() {
 async fn in_a_demo_a_page_without_its_stream_polls_until_it_is_back() {
     demo!(dir, demo);
     demo.walk("dashboard-connection.mjs", &json!({}));
+}
+
+#[tokio::test]
+#[ignore = "needs a browser: cargo xtask test --only dashboard"]
+async fn in_a_demo_nginx_serves_the_dashboard_beside_the_api() {
+    demo!(dir, demo);
+    let nginx = Nginx::start(dir.path(), &demo.url()).await;
+    let page = nginx.download("/ui/").await;
+    assert!(page.contains("<div id=\"app\""), "{page}");
+    assert_eq!(nginx.download("/ui/stores/a123456789").await, page, "a page has an address of its own");
+    // What one tab does, the other sees: through a stream that is not held back.
+    Demo::walk_at(&nginx.url(), "dashboard-two-tabs.mjs", &json!({ "name": own_name("beside") }));
 }
 
 #[tokio::test]

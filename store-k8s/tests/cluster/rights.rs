@@ -45,8 +45,12 @@ fn metadata(name: &str, labels: &[(&str, &str)]) -> ObjectMeta {
 }
 
 fn assert_refused<T: std::fmt::Debug>(what: &str, result: kube::Result<T>) {
+    assert_refused_for(NOT_A_STORE, what, result);
+}
+
+fn assert_refused_for<T: std::fmt::Debug>(why: &str, what: &str, result: kube::Result<T>) {
     match result {
-        Err(kube::Error::Api(status)) if status.message.contains(NOT_A_STORE) => {}
+        Err(kube::Error::Api(status)) if status.message.contains(why) => {}
         other => panic!("{what}: {other:?}"),
     }
 }
@@ -71,7 +75,8 @@ async fn nothing_is_changed_outside_of_stores() {
 
         let privileged = [("store-platform/installation", "x"), ("pod-security.kubernetes.io/enforce", "privileged")];
         for labels in [&privileged[..], &privileged[..1]] {
-            assert_refused("a namespace that admits any pod", namespaces.create(&try_to, &namespace(labels)).await);
+            let refused = namespaces.create(&try_to, &namespace(labels)).await;
+            assert_refused_for("Pod Security Standard", "a namespace that admits any pod", refused);
         }
 
         let own = bench.store.id.namespace();

@@ -2,12 +2,13 @@
 
 use std::{path::Path, time::Instant};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use super::{browser, outcome::Outcome, session::Session, unit};
 use crate::{
     cargo::{self, Profile},
     dashboard::{Workshop, npm},
+    paths,
 };
 
 /// Each has a browser and a server.
@@ -38,6 +39,13 @@ pub(crate) fn pictures(session: &mut Session, folder: &Path, deadline: Instant) 
 fn walks(session: &mut Session, arguments: &[&str], more: &[(&str, &Path)], deadline: Instant) -> Result<Outcome> {
     session.must("building the server", cargo::build_server(Profile::Debug)?, deadline)?;
     let (server, browser) = (cargo::server(Profile::Debug)?, browser::ensure(session, deadline)?);
-    let own: [(&str, &Path); 2] = [("STORE_TEST_SERVER_BIN", &server), ("STORE_TEST_BROWSER_DIR", browser.as_path())];
+    let dashboard = paths::workspace().join("store-http/dashboard");
+    let nginx = paths::find_program("nginx").context("there is no nginx")?;
+    let own: [(&str, &Path); 4] = [
+        ("STORE_TEST_SERVER_BIN", &server),
+        ("STORE_TEST_BROWSER_DIR", &browser),
+        ("STORE_TEST_DASHBOARD_DIR", &dashboard),
+        ("STORE_TEST_NGINX", &nginx),
+    ];
     unit::run_ignored(session, "e2e", arguments, &[&own, more].concat(), deadline)
 }

@@ -37,7 +37,7 @@ const CLUSTER: &[Group] = &[Group::Cluster, Group::Images];
 /// Clusters without images, and a look into the server's database.
 const SIMULATED: &[Group] = &[Group::SimulatedNodes, Group::Sqlite];
 const API: &[Group] = &[Group::Python];
-const DASHBOARD: &[Group] = &[Group::Browser];
+const DASHBOARD: &[Group] = &[Group::Browser, Group::Nginx];
 const REPLICAS: &[Group] = &[Group::SimulatedNodes, Group::Database];
 const EVERYTHING: &[Group] = &[Group::Cluster, Group::Images, Group::Browser, Group::Database, Group::Sqlite];
 
