@@ -75,7 +75,7 @@ impl Drop for Nginx {
 fn around(dir: &Path, work: &Path) -> String {
     let (site, work) = (dir.join("site.conf"), work.display());
     let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
-    let temporary: String = temporary.iter().map(|name| format!("    {name}_temp_path {work}/{name};\n")).collect();
+    let temporary = temporary.map(|name| format!("    {name}_temp_path {work}/{name};\n")).concat();
     format!(
         "daemon off;\nmaster_process off;\npid {work}/pid;\nerror_log stderr;\nevents {{}}\nhttp {{\n    include \
          /etc/nginx/mime.types;\n    access_log off;\n{temporary}    include {};\n}}\n",
