@@ -3,8 +3,8 @@
 // Every walk reads one JSON document from standard input, {url, token?, …}, where `url` is the platform's own address,
 // and prints one JSON document. It fails, with words, if the dashboard does not do what it promises.
 
-import { chromium } from "playwright-core";
 import { readFileSync } from "node:fs";
+import { launch, tellWhereItStands } from "./page.mjs";
 
 const PATIENCE_MS = 60_000;
 
@@ -12,13 +12,12 @@ const PATIENCE_MS = 60_000;
 export async function main(defaults, walk) {
   const wanted = { ...defaults, ...JSON.parse(readFileSync(0, "utf8")) };
   wanted.url = wanted.url.replace(/\/+$/, "");
-  const browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--no-first-run",
-      "--disable-component-update", "--disable-sync"],
-  });
+  const browser = await launch();
   try {
     console.log(JSON.stringify(await walk(wanted, browser), null, 2));
+  } catch (error) {
+    await tellWhereItStands(browser);
+    throw error;
   } finally {
     await browser.close();
   }
