@@ -23,7 +23,7 @@ use crate::{
 
 const VERSION: &str = "4.32.5";
 /// For each operation and phase.
-const EXAMPLES: &str = "150";
+const EXAMPLES: &str = "200";
 /// Over both runs.
 const CASES_MIN: u64 = 5_000;
 /// No server error, and every answer as the document says.
