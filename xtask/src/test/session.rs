@@ -29,6 +29,8 @@ pub(crate) struct Session {
     mark: Mark,
     background: Option<Background>,
     config: cluster::Config,
+    /// Whether a part of this run needs the local cluster.
+    wants_cluster: bool,
     cluster_ran_before: bool,
     cluster: Option<Cluster>,
     programs: Option<Vec<TestProgram>>,
@@ -53,6 +55,7 @@ impl Session {
             mark,
             background,
             config,
+            wants_cluster,
             cluster_ran_before,
             cluster: None,
             programs: None,
@@ -81,7 +84,9 @@ impl Session {
         if let Some(background) = self.background.take() {
             background.stop();
         }
-        let started = !self.cluster_ran_before && matches!(cluster::running(&self.config), Ok(Some(_)));
+        // Another run's cluster is not ours to stop.
+        let started =
+            self.wants_cluster && !self.cluster_ran_before && matches!(cluster::running(&self.config), Ok(Some(_)));
         if started && let Err(error) = cluster::down(&self.config, false) {
             say(format!("the cluster could not be stopped: {error:#}"));
         }
