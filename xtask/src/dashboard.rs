@@ -51,6 +51,7 @@ pub(crate) fn ensure() -> Result<()> {
     }
     let built = paths::cache()?.join("dashboard/built").join(&wanted);
     if !built.join(STAMP).exists() {
+        install::ensure(&[Group::Dashboard])?;
         let workshop = Workshop::open()?;
         workshop.build()?;
         remove(&built)?;
@@ -58,7 +59,9 @@ pub(crate) fn ensure() -> Result<()> {
         fs::write(built.join(STAMP), &wanted)?;
     }
     remove(&place)?;
-    copy(&built, &place, &[])
+    copy(&built, &place, &[STAMP])?;
+    // Last: what was cut off half way must not pass for whole.
+    fs::write(place.join(STAMP), &wanted).with_context(|| format!("cannot write into {}", place.display()))
 }
 
 /// A copy of the dashboard beside its packages, which are installed once for each lock file.
@@ -113,7 +116,7 @@ impl Workshop {
     }
 }
 
-/// What runs npm in a directory; nothing of it phones home.
+/// What runs npm in a directory, without its news and colours.
 pub(crate) fn npm(directory: &Path, arguments: &[&str]) -> Command {
     let mut npm = Command::new("npm");
     npm.args(arguments).current_dir(directory).env("npm_config_update_notifier", "false").env("NO_COLOR", "1");

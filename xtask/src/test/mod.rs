@@ -63,8 +63,8 @@ pub(crate) struct TestArgs {
     list: bool,
     #[command(flatten)]
     plugin: PluginArgs,
-    /// Which tests to run, in the parts that run ignored tests (adapters, dashboard, database, chaos, replicas, diagnosis, shop), as
-    /// cargo's test programs understand it
+    /// Which tests to run, in the parts that run ignored tests (adapters, dashboard, database, chaos, replicas, diagnosis,
+    /// shop), as cargo's test programs understand it
     #[arg(last = true, value_name = "FILTER")]
     filter: Vec<String>,
 }
