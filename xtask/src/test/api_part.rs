@@ -24,6 +24,8 @@ use crate::{
 const VERSION: &str = "4.32.5";
 /// For each operation and phase.
 const EXAMPLES: &str = "200";
+/// Python before 3.11.8 and 3.12.2 fails at random when two threads parse (<https://github.com/python/cpython/issues/106905>).
+const WORKERS: &str = "1";
 /// Over both runs.
 const CASES_MIN: u64 = 5_000;
 /// No server error, and every answer as the document says.
@@ -81,7 +83,7 @@ fn judge(schemathesis: &Path, with_token: bool) -> Result<u64> {
     fs::write(&document, without_streams()?.to_string())?;
     let mut command = Command::new(schemathesis);
     command.arg("run").arg(&document).args(["--url", &demo.url(), "--checks", &checks.join(",")]);
-    command.args(["--workers", "2", "--request-timeout", "40", "--seed", "1", "--max-examples", EXAMPLES]);
+    command.args(["--workers", WORKERS, "--request-timeout", "40", "--seed", "1", "--max-examples", EXAMPLES]);
     command.args(["--continue-on-failure", "--no-color"]).current_dir(&home);
     let log = home.join("schemathesis.log");
     exec::logged(&mut command, "Schemathesis", &log, String::new)?;
