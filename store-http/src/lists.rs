@@ -1,56 +1,82 @@
-//! Pages of stores, made once for all who ask before anything has changed.
+//! Pages of stores, made once for all who ask before anything on them has changed.
 //!
-//! A page holds what was written, and its position says how far; and how the cluster was last seen, of which no position
-//! tells. So a page is only given again while nothing was written by anybody, and for a moment.
+//! A page holds what was written, and its position says how far: it is only given again while nothing was written since
+//! that could be seen on it. It also holds how the cluster was last seen, of which no position tells: so it is made anew
+//! after a moment, while those who ask still get the one before, and never gets older than a second.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::Bytes;
 use store_core::StoreService;
-use store_core::lifecycle::Position;
+use store_core::lifecycle::{Event, EventKind, Position};
 use store_core::ports::ListQuery;
-use store_core::service::ServiceError;
-use tokio::time::Instant;
+use store_core::service::{ServiceError, StoreList};
+use tokio::sync::OwnedMutexGuard;
+use tokio::time::{Instant, timeout};
 
+/// What the cluster showed is looked at again after this long.
+const FRESH_FOR: Duration = Duration::from_millis(200);
 /// What the cluster showed may be this old in a list.
-const KEPT_FOR: Duration = Duration::from_millis(200);
+const KEPT_FOR: Duration = Duration::from_secs(1);
+/// Whoever waits longer than this for another one's page makes its own, so that failures do not queue up.
+const WAITS_FOR: Duration = Duration::from_secs(1);
 /// A page of 1,000 stores has two or three megabytes.
 const PAGES_MAX: usize = 4;
+/// More changes than this are not looked through: the page is made anew.
+const CHANGES_MAX: usize = 64;
 
 /// The pages that were made last. Cheap to clone.
 #[derive(Clone, Default)]
-pub(crate) struct Lists(Arc<Mutex<HashMap<String, Place>>>);
+pub(crate) struct Lists(Arc<Mutex<HashMap<String, Arc<Place>>>>);
 
-/// Whoever holds it makes the page; the others wait for it.
-type Place = Arc<tokio::sync::Mutex<Option<Made>>>;
+/// Where the page of one query is kept.
+#[derive(Default)]
+struct Place {
+    made: Mutex<Option<Made>>,
+    /// Whoever holds it makes the page.
+    turn: Arc<tokio::sync::Mutex<()>>,
+}
 
+#[derive(Clone)]
 struct Made {
+    /// Nothing on the page has changed up to here.
     position: Position,
     at: Instant,
     body: Bytes,
+    shown: Arc<Shown>,
+}
+
+/// What decides whether a change is seen on a page.
+struct Shown {
+    stores: HashSet<String>,
+    /// Of a page that stores can only leave or come to behind what was created last: when that was.
+    closed_by: Option<jiff::Timestamp>,
 }
 
 impl Lists {
     /// A page of stores as JSON.
     pub(crate) async fn page(&self, service: &StoreService, query: &ListQuery) -> Result<Bytes, ServiceError> {
         let place = self.place(format!("{query:?}"));
-        let mut made = place.lock().await;
-        let (position, _) = service.positions().await?;
-        if let Some(made) = made.as_ref().filter(|made| made.position == position && made.at.elapsed() < KEPT_FOR) {
-            return Ok(made.body.clone());
+        if let Some(made) = place.current(service).await? {
+            if made.at.elapsed() >= FRESH_FOR
+                && let Ok(turn) = Arc::clone(&place.turn).try_lock_owned()
+            {
+                let (place, service, query) = (Arc::clone(&place), service.clone(), query.clone());
+                tokio::spawn(async move { place.make(&service, &query, Some(turn)).await });
+            }
+            return Ok(made.body);
         }
-        let at = Instant::now();
-        let list = service.list(query).await?;
-        #[expect(clippy::expect_used, reason = "a document has no keys but texts, and nothing that fails")]
-        let body = Bytes::from(serde_json::to_vec(&list).expect("a list becomes JSON"));
-        // What was written meanwhile may be in it or not; its own position says no more than it has for certain.
-        *made = Some(Made { position: list.position, at, body: body.clone() });
-        Ok(body)
+        let turn = timeout(WAITS_FOR, Arc::clone(&place.turn).lock_owned()).await.ok();
+        // The one before may have made it meanwhile.
+        match place.current(service).await? {
+            Some(made) => Ok(made.body),
+            None => place.make(service, query, turn).await,
+        }
     }
 
-    fn place(&self, query: String) -> Place {
+    fn place(&self, query: String) -> Arc<Place> {
         let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if places.len() >= PAGES_MAX && !places.contains_key(&query) {
             places.clear();
@@ -59,8 +85,76 @@ impl Lists {
     }
 }
 
+impl Place {
+    /// The page, unless it is old or something on it has changed.
+    async fn current(&self, service: &StoreService) -> Result<Option<Made>, ServiceError> {
+        let Some(mut made) = self.kept().filter(|made| made.at.elapsed() < KEPT_FOR) else { return Ok(None) };
+        let (position, _) = service.positions().await?;
+        if position != made.position {
+            let changes = service.changes(made.position, CHANGES_MAX).await?;
+            if changes.len() == CHANGES_MAX || changes.iter().any(|change| made.shown.shows(change)) {
+                return Ok(None);
+            }
+            made.position = changes.last().map_or(made.position, |change| change.position);
+            self.keep(&made);
+        }
+        Ok(Some(made))
+    }
+
+    async fn make(
+        &self,
+        service: &StoreService,
+        query: &ListQuery,
+        _turn: Option<OwnedMutexGuard<()>>,
+    ) -> Result<Bytes, ServiceError> {
+        let at = Instant::now();
+        let list = service.list(query).await?;
+        #[expect(clippy::expect_used, reason = "a document has no keys but texts, and nothing that fails")]
+        let body = Bytes::from(serde_json::to_vec(&list).expect("a list becomes JSON"));
+        // What was written meanwhile may be in it or not; its own position says no more than it has for certain.
+        let shown = Arc::new(Shown::new(&list, query));
+        self.keep(&Made { position: list.position, at, body: body.clone(), shown });
+        Ok(body)
+    }
+
+    fn kept(&self) -> Option<Made> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Keeps the newer of two.
+    fn keep(&self, made: &Made) {
+        let mut kept = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.as_ref().is_none_or(|kept| (kept.at, kept.position) < (made.at, made.position)) {
+            *kept = Some(made.clone());
+        }
+    }
+}
+
+impl Shown {
+    fn new(list: &StoreList, query: &ListQuery) -> Self {
+        let is_every_store = query.statuses.is_empty() && query.engine.is_none() && query.name.is_none();
+        // A place in the queue depends on stores of the pages before.
+        let none_waits = list.stores.iter().all(|store| store.queue_position.is_none());
+        let is_closed = is_every_store && none_waits && list.next_page_token.is_some();
+        let closed_by = list.stores.last().filter(|_| is_closed).map(|store| store.created_at);
+        Self { stores: list.stores.iter().map(|store| store.id.clone()).collect(), closed_by }
+    }
+
+    /// Whether the page would be another one after this event.
+    fn shows(&self, event: &Event) -> bool {
+        let Some(closed_by) = self.closed_by else { return true };
+        // Clocks of several servers may be apart, and a store created later may have the earlier time.
+        let comes = event.kind == EventKind::Created && event.at <= closed_by;
+        comes || self.stores.contains(event.store_id.as_str())
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+    use store_core::lifecycle::Status;
+    use store_core::store::StoreId;
+
     use super::*;
 
     #[test]
@@ -71,5 +165,31 @@ mod tests {
         }
         assert!(lists.0.lock().expect("a lock").len() <= PAGES_MAX);
         assert!(Arc::ptr_eq(&lists.place("99".to_owned()), &lists.place("99".to_owned())));
+    }
+
+    #[rstest]
+    #[case::of_a_store_on_it("s1", EventKind::GateMet, 50, true)]
+    #[case::of_another_store("s2", EventKind::GateMet, 50, false)]
+    #[case::of_a_new_store("s2", EventKind::Created, 50, false)]
+    #[case::of_a_new_store_by_a_slow_clock("s2", EventKind::Created, 5, true)]
+    fn a_full_page_of_every_store_shows_few_changes(
+        #[case] store: &str,
+        #[case] kind: EventKind,
+        #[case] at: i64,
+        #[case] shows: bool,
+    ) {
+        let time = |second| jiff::Timestamp::from_second(second).unwrap();
+        let event = Event {
+            position: 7,
+            store_id: StoreId::parse(&store.repeat(5)).unwrap(),
+            kind,
+            status: Status::Ready,
+            step: None,
+            message: String::new(),
+            at: time(at),
+        };
+        let stores = HashSet::from(["s1".repeat(5)]);
+        assert_eq!(Shown { stores: stores.clone(), closed_by: Some(time(10)) }.shows(&event), shows);
+        assert!(Shown { stores, closed_by: None }.shows(&event), "any other page may show anything");
     }
 }

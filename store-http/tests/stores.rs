@@ -370,6 +370,37 @@ async fn a_list_that_was_just_read_shows_what_came_after_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_page_that_was_just_read_shows_what_came_to_its_stores() {
+    let api = Api::new();
+    let _reconciler = api.start();
+    let mut ids = Vec::new();
+    for name in ["one", "two", "three"] {
+        ids.push(api.create(name).await);
+        api.until(&ids[ids.len() - 1], "READY").await;
+    }
+    let page = async || {
+        let page = api.get("/api/v1/stores?page_size=2").await.json();
+        let store = |index: usize| {
+            let store = &page["stores"][index];
+            (store["name"].as_str().unwrap().to_owned(), store["protected"].as_bool().unwrap())
+        };
+        (store(0), store(1))
+    };
+    let named = |name: &str, protected| (name.to_owned(), protected);
+    assert_eq!(page().await, (named("one", false), named("two", false)));
+    api.create("four").await;
+    assert_eq!(page().await, (named("one", false), named("two", false)));
+    let protect = common::with_json("PATCH", &format!("/api/v1/stores/{}", ids[1]), &r#"{"protected":true}"#);
+    assert_eq!(api.send(protect).await.status, 200);
+    assert_eq!(page().await, (named("one", false), named("two", true)));
+    api.delete(&format!("/api/v1/stores/{}", ids[0])).await;
+    while page().await.0 != named("two", true) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(page().await, (named("two", true), named("three", false)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_list_shows_a_change_in_the_cluster_within_a_moment() {
     let api = Api::new();
     let _reconciler = api.start();

@@ -132,7 +132,7 @@ pub(crate) fn next_due(conn: &mut Conn<'_>) -> Answer<Option<Duration>> {
     let now = conn.now()?;
     let due = case_when(stores::lease_until.gt(now), stores::lease_until).otherwise(stores::due_at);
     let next: Option<i64> =
-        on_backend!(conn, |c| stores::table.filter(stores::due_at.is_not_null()).select(min(due)).first(c))?;
+        on_backend!(conn, |c| stores::table.filter(stores::due_at.is_not_null()).select(min(due)).get_result(c))?;
     Ok(next.map(|due| Duration::from_micros(u64::try_from(due.saturating_sub(now)).unwrap_or_default())))
 }
 

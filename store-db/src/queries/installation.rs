@@ -18,7 +18,7 @@ pub(crate) fn ensure(conn: &mut Conn<'_>) -> Answer<()> {
 /// The installation.
 pub(crate) fn get(conn: &mut Conn<'_>) -> Answer<Installation> {
     let row: InstallationRow =
-        on_backend!(conn, |c| installation::table.select(InstallationRow::as_select()).first(c))?;
+        on_backend!(conn, |c| installation::table.select(InstallationRow::as_select()).get_result(c))?;
     Ok(row.try_into()?)
 }
 
@@ -36,7 +36,7 @@ pub(crate) fn bind_credentials_key(conn: &mut Conn<'_>, marks: &[String]) -> Ans
 
 /// The database that this one was moved to.
 pub(crate) fn moved_to(conn: &mut Conn<'_>) -> Answer<Option<String>> {
-    Ok(on_backend!(conn, |c| installation::table.select(installation::moved_to).first(c))?)
+    Ok(on_backend!(conn, |c| installation::table.select(installation::moved_to).get_result(c))?)
 }
 
 /// Binds it to a cluster, unless it is bound.

@@ -143,7 +143,7 @@ fn replay(conn: &mut Conn<'_>, wanted: &IdempotencyKey, at: Timestamp) -> Answer
     let found: Option<KeyRow> = on_backend!(conn, |c| idempotency_keys::table
         .find(&wanted.key)
         .select(KeyRow::as_select())
-        .first(c)
+        .get_result(c)
         .optional())?;
     let Some(found) = found else { return Ok(None) };
     if found.fingerprint != wanted.fingerprint {

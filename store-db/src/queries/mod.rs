@@ -1,4 +1,7 @@
 //! The queries, each written once for every backend.
+//!
+//! A row that its key makes the only one is read by `get_result`, never by `first`: that one binds a limit, and SQLite
+//! prepares a statement anew for each limit that is bound, which takes longer than the query.
 
 pub(crate) mod claims;
 pub(crate) mod installation;
@@ -25,7 +28,7 @@ pub(crate) type Answer<T> = Result<T, QueryError>;
 /// The store with this id.
 pub(crate) fn find(conn: &mut Conn<'_>, id: &StoreId) -> Answer<Option<Store>> {
     let row: Option<StoreRow> =
-        on_backend!(conn, |c| stores::table.find(id.as_str()).select(StoreRow::as_select()).first(c).optional())?;
+        on_backend!(conn, |c| stores::table.find(id.as_str()).select(StoreRow::as_select()).get_result(c).optional())?;
     Ok(row.map(Store::try_from).transpose()?)
 }
 

@@ -40,7 +40,7 @@ fn decided_on(conn: &mut Conn<'_>, claim: &Claim, generation: u64) -> Answer<Opt
         .filter(held!(claim))
         .filter(stores::generation.eq(stored(generation)))
         .select(StoreRow::as_select())
-        .first(c)
+        .get_result(c)
         .optional())?;
     Ok(row.map(Store::try_from).transpose()?)
 }
@@ -51,7 +51,7 @@ pub(crate) fn admit(conn: &mut Conn<'_>, claim: &Claim, admission: Admission) ->
         conn.lock_admission()?;
         conn.lock_store(&claim.store)?;
         let mine: Option<bool> =
-            on_backend!(conn, |c| stores::table.filter(held!(claim)).select(stores::admitted).first(c).optional())?;
+            on_backend!(conn, |c| stores::table.filter(held!(claim)).select(stores::admitted).get_result(c).optional())?;
         match mine {
             None => return Ok(false),
             Some(true) => return Ok(true),

@@ -20,7 +20,7 @@ pub(crate) fn find_by_name(conn: &mut Conn<'_>, name: &StoreName) -> Answer<Opti
         .filter(stores::name.eq(name.as_str()))
         .filter(has_name())
         .select(StoreRow::as_select())
-        .first(c)
+        .get_result(c)
         .optional())?;
     Ok(row.map(Store::try_from).transpose()?)
 }
@@ -31,7 +31,7 @@ pub(super) fn id_of(conn: &mut Conn<'_>, name: &StoreName) -> Answer<Option<Stor
         .filter(stores::name.eq(name.as_str()))
         .filter(has_name())
         .select(stores::id)
-        .first(c)
+        .get_result(c)
         .optional())?;
     id.as_deref().map(store_id).transpose()
 }
@@ -121,8 +121,8 @@ pub(crate) fn events_after(conn: &mut Conn<'_>, after: Position, count: usize) -
 /// The last position, and the oldest one that is kept; 0 while there is none.
 pub(crate) fn positions(conn: &mut Conn<'_>) -> Answer<(Position, Position)> {
     // Each by itself is read off an end of the index; together SQLite would walk through the whole table.
-    let last: Option<i64> = on_backend!(conn, |c| events::table.select(max(events::position)).first(c))?;
-    let oldest: Option<i64> = on_backend!(conn, |c| events::table.select(min(events::position)).first(c))?;
+    let last: Option<i64> = on_backend!(conn, |c| events::table.select(max(events::position)).get_result(c))?;
+    let oldest: Option<i64> = on_backend!(conn, |c| events::table.select(min(events::position)).get_result(c))?;
     let position = |position: Option<i64>| u64::try_from(position.unwrap_or(0)).unwrap_or_default();
     Ok((position(last), position(oldest)))
 }
@@ -132,7 +132,7 @@ pub(crate) fn sealed_password(conn: &mut Conn<'_>, id: &StoreId) -> Answer<Optio
     let row: Option<PasswordRow> = on_backend!(conn, |c| sealed_passwords::table
         .find(id.as_str())
         .select(PasswordRow::as_select())
-        .first(c)
+        .get_result(c)
         .optional())?;
     Ok(row.map(Into::into))
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use store_platform::configuration::{LogFormat, LoggingSettings};
 use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
+use tracing_subscriber::fmt::writer::MakeWriterExt as _;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
@@ -38,8 +39,14 @@ pub(super) fn start(settings: &LoggingSettings) -> Result<Logging, String> {
     };
     let (writer, guard) = file.unzip();
     let is_terminal = io::stderr().is_terminal();
-    let mut layers = vec![layer(settings.format, is_terminal, io::stderr)];
-    layers.extend(writer.map(|writer| layer(settings.format, false, writer)));
+    let layers = match writer {
+        // A line for both is made once.
+        Some(file) if !is_terminal => vec![layer(settings.format, false, file.and(io::stderr))],
+        file => {
+            let file = file.map(|file| layer(settings.format, false, file));
+            file.into_iter().chain([layer(settings.format, is_terminal, io::stderr)]).collect()
+        }
+    };
     // A subscriber that a test has installed stays.
     let _ = tracing_subscriber::registry().with(layers.with_filter(filter)).try_init();
     log_panics();
