@@ -50,8 +50,11 @@ pub(crate) fn admit(conn: &mut Conn<'_>, claim: &Claim, admission: Admission) ->
     conn.write(|conn| {
         conn.lock_admission()?;
         conn.lock_store(&claim.store)?;
-        let mine: Option<bool> =
-            on_backend!(conn, |c| stores::table.filter(held!(claim)).select(stores::admitted).get_result(c).optional())?;
+        let mine: Option<bool> = on_backend!(conn, |c| stores::table
+            .filter(held!(claim))
+            .select(stores::admitted)
+            .get_result(c)
+            .optional())?;
         match mine {
             None => return Ok(false),
             Some(true) => return Ok(true),

@@ -11,6 +11,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
+use super::floors::{self, Floor};
 use crate::{
     cargo::{self, Profile},
     dashboard::{Workshop, npm},
@@ -59,7 +60,10 @@ pub(super) fn run(record: bool) -> Result<()> {
         results_file::write(SECTION, COMMAND, &text)?;
     }
     println!("js_css_gzip_kb={weight} first_list_ms={list} event_to_screen_ms={event}");
-    Ok(())
+    floors::demand(&[
+        Floor::at_most("js_css_gzip_kb", weight.parse()?, 100.0),
+        Floor::at_most("first_list_ms", list.as_f64().unwrap_or(f64::NAN), 1_000.0),
+    ])
 }
 
 fn weight() -> Result<String> {

@@ -3,6 +3,7 @@
 mod api;
 mod audit;
 mod dashboard;
+mod floors;
 mod lab;
 mod memory;
 mod overhead;

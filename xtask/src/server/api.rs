@@ -120,7 +120,7 @@ impl Api {
         Ok(Box::new(answer.into_body().into_reader()))
     }
 
-    fn get(&self, path: &str) -> Result<Value> {
+    pub(crate) fn get(&self, path: &str) -> Result<Value> {
         read(self.agent.get(format!("{}{path}", self.base)).call()?)
     }
 }

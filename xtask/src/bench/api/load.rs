@@ -2,19 +2,20 @@
 //! a rate, and event streams that stay open.
 
 use std::{
-    io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{Ipv4Addr, TcpStream},
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 /// No answer takes longer.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// A stream only waits; it needs no more.
-const STREAM_STACK: usize = 64 * 1024;
+/// How often whoever reads the streams looks whether to stop.
+const WAKE: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
 
 /// Makes the next request to send: all of it, head and body.
 pub(super) type NextRequest<'a> = &'a (dyn Fn() -> Vec<u8> + Sync);
@@ -166,53 +167,61 @@ impl Connection {
 /// Holds `count` streams of `path` open while `work` runs. Each has to tell of something in that time.
 pub(super) fn with_streams<T>(port: u16, path: &str, count: u32, work: impl FnOnce() -> Result<T>) -> Result<T> {
     let stop = AtomicBool::new(false);
-    let silent = AtomicU64::new(0);
+    let streams = (0..count).map(|_| Stream::open(port, path)).collect::<Result<Vec<_>>>()?;
     thread::scope(|scope| {
-        let mut opened = Vec::new();
-        for _ in 0..count {
-            let mut connection = Connection::open(port)?;
-            connection.stream.get_mut().write_all(&get(path))?;
-            let (status, _) = connection.head()?;
-            if status != 200 {
-                bail!("a stream was refused with {status}");
-            }
-            opened.push(connection);
-        }
-        let watching = opened.into_iter().map(|connection| {
-            let (stop, silent) = (&stop, &silent);
-            thread::Builder::new().stack_size(STREAM_STACK).spawn_scoped(scope, move || {
-                if !hears_something(connection, stop) {
-                    silent.fetch_add(1, Ordering::Relaxed);
-                }
-            })
-        });
-        let watching = watching.collect::<std::io::Result<Vec<_>>>().context("cannot start that many threads")?;
+        // One for all: a thread for each would take more of the machine than the server does.
+        let reading = scope.spawn(|| read_until(&stop, streams));
         let done = work();
         stop.store(true, Ordering::Relaxed);
-        for stream in watching {
-            let _ = stream.join();
-        }
-        match silent.load(Ordering::Relaxed) {
+        let silent = reading.join().map_err(|_| anyhow::anyhow!("the streams' thread ended"))??;
+        match silent {
             0 => done,
             silent => done.and_then(|_| bail!("{silent} of {count} streams were told of no event, or broke off")),
         }
     })
 }
 
-/// Reads a stream until `stop`; whether an event came and the stream lasted.
-fn hears_something(mut connection: Connection, stop: &AtomicBool) -> bool {
-    let wake = Duration::from_millis(500);
-    let _ = connection.stream.get_mut().set_read_timeout(Some(wake));
-    let (mut heard, mut buffer) = (0, [0; 4096]);
+/// Reads all streams; how many of them were told of nothing, or ended.
+fn read_until(stop: &AtomicBool, mut streams: Vec<Stream>) -> Result<usize> {
+    let count = streams.len();
     while !stop.load(Ordering::Relaxed) {
-        match connection.stream.read(&mut buffer) {
-            Ok(0) => return false,
-            Ok(read) => heard += buffer[..read].windows(5).filter(|window| window == b"data:").count(),
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
-            Err(_) => return false,
-        }
+        let mut waiting: Vec<_> = streams.iter().map(|stream| PollFd::new(&stream.socket, PollFlags::IN)).collect();
+        poll(&mut waiting, Some(&WAKE))?;
+        let ready: Vec<_> = waiting.iter().map(|one| !one.revents().is_empty()).collect();
+        let mut ready = ready.into_iter();
+        streams.retain_mut(|stream| !ready.next().unwrap_or_default() || stream.read());
     }
-    heard > 0
+    Ok(count - streams.iter().filter(|stream| stream.heard).count())
+}
+
+struct Stream {
+    socket: TcpStream,
+    heard: bool,
+}
+
+impl Stream {
+    fn open(port: u16, path: &str) -> Result<Self> {
+        let mut connection = Connection::open(port)?;
+        connection.stream.get_mut().write_all(&get(path))?;
+        let (status, _) = connection.head()?;
+        if status != 200 {
+            bail!("a stream was refused with {status}");
+        }
+        let heard = tells(connection.stream.buffer());
+        Ok(Self { socket: connection.stream.into_inner(), heard })
+    }
+
+    /// Takes what is there; whether the stream goes on.
+    fn read(&mut self) -> bool {
+        let mut buffer = [0; 16 * 1024];
+        let Ok(read @ 1..) = self.socket.read(&mut buffer) else { return false };
+        self.heard |= tells(&buffer[..read]);
+        true
+    }
+}
+
+fn tells(bytes: &[u8]) -> bool {
+    bytes.windows(5).any(|window| window == b"data:")
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! open event streams. Every answer is whole and read to its end; there is no cluster, since reads need none.
 
 mod load;
+mod processor;
 
 use std::{
     collections::BTreeMap,
@@ -17,8 +18,14 @@ use std::{
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
-use self::load::{Load, ask, get, post, with_streams};
-use super::memory::peak;
+use self::{
+    load::{Load, ask, get, post, with_streams},
+    processor::Processor,
+};
+use super::{
+    floors::{self, Floor},
+    memory::peak,
+};
 use crate::{
     cargo::{self, Profile},
     cluster, exec, paths,
@@ -34,6 +41,8 @@ const STREAMS: u32 = 500;
 const CONNECTIONS: u32 = 16;
 const WARM_UP: Duration = Duration::from_secs(2);
 const LASTS: Duration = Duration::from_secs(8);
+/// Each half load is measured so often, since the machine is not ours alone: the median counts.
+const TIMES: usize = 3;
 const LIST: &str = "/api/v1/stores?page_size=1000";
 /// Where nobody answers: the cluster is not what is measured.
 const NO_CLUSTER: &str = "http://127.0.0.1:1";
@@ -43,12 +52,16 @@ const NO_CLUSTER: &str = "http://127.0.0.1:1";
 struct Measured {
     list: f64,
     list_mib_s: f64,
+    /// Lists that nobody asked for just before.
+    other_list: f64,
     get: f64,
     create: f64,
     health: f64,
     p99_list: f64,
     p99_get: f64,
     rss: f64,
+    /// The share of the machine that its host gave to others meanwhile.
+    stolen: f64,
 }
 
 /// Measures, writes the section if asked to, and prints the last line.
@@ -67,7 +80,12 @@ pub(super) fn run(record: bool) -> Result<()> {
         results_file::write(SECTION, COMMAND, &section(&measured)?)?;
     }
     println!("{}", line(&measured));
-    Ok(())
+    floors::demand(&[
+        Floor::at_least("list1000_rps", measured.list, 300.0),
+        Floor::at_least("get_rps", measured.get, 10_000.0),
+        Floor::at_most("p99_read_ms", measured.p99_read(), 10.0),
+        Floor::at_most("rss_mib", measured.rss, 128.0),
+    ])
 }
 
 /// A server on a database with many stores.
@@ -121,25 +139,38 @@ fn measure(server: Server) -> Result<Measured> {
         ask(load(None, LASTS), next)
     };
     let half = |what: &str, rate: f64, next: load::NextRequest<'_>| {
-        say(format!("half as many: {what}"));
-        ask(load(Some(rate / 2.0), LASTS), next).map(|answers| answers.percentile_ms(99))
+        say(format!("half as many, {TIMES} times: {what}"));
+        let p99 = |_| ask(load(Some(rate / 2.0), LASTS), next).map(|answers| answers.percentile_ms(99));
+        let mut all = (0..TIMES).map(p99).collect::<Result<Vec<_>>>()?;
+        all.sort_by(f64::total_cmp);
+        say(format!("p99 {all:.1?} ms"));
+        anyhow::Ok(all[TIMES / 2])
     };
+    let tokens = page_tokens(server)?;
+    let other_list = || {
+        let page = usize::try_from(turn.fetch_add(1, Ordering::Relaxed)).unwrap_or_default() % tokens.len();
+        get(&format!("{LIST}&page_token={}", tokens[page]))
+    };
+    let before = Processor::now()?;
     with_streams(server.port, "/api/v1/events", STREAMS, || {
         while_writing(server, &create, || {
             let lists = full("lists of 1,000 stores", &list)?;
             let gets = full("single stores", &one)?;
+            let other_lists = full("lists that nobody just asked for", &other_list)?;
             let (p99_list, p99_get) = (half("lists", lists.rate(), &list)?, half("single stores", gets.rate(), &one)?);
             let healths = full("health", &health)?;
             let creates = full("new stores", &create)?;
             Ok(Measured {
                 list: lists.rate(),
                 list_mib_s: lists.mib_s(),
+                other_list: other_lists.rate(),
                 get: gets.rate(),
                 create: creates.rate(),
                 health: healths.rate(),
                 p99_list,
                 p99_get,
                 rss: peak(server.process)?,
+                stolen: before.stolen_since()?,
             })
         })
     })
@@ -177,26 +208,50 @@ fn ids(server: Server) -> Result<Vec<String>> {
     ids.filter(|ids| !ids.is_empty()).context("the server lists no stores")
 }
 
+/// The cursors of all pages but the first.
+fn page_tokens(server: Server) -> Result<Vec<String>> {
+    let mut tokens = Vec::new();
+    loop {
+        let after = tokens.last().map(|token| format!("&page_token={token}")).unwrap_or_default();
+        let page = server.api().get(&format!("{LIST}{after}"))?;
+        match page["next_page_token"].as_str() {
+            Some(token) => tokens.push(token.to_owned()),
+            None => return Ok(tokens),
+        }
+    }
+}
+
+impl Measured {
+    fn p99_read(&self) -> f64 {
+        self.p99_list.max(self.p99_get)
+    }
+}
+
 fn line(measured: &Measured) -> String {
-    let Measured { list, get, create, health, p99_list, p99_get, rss, .. } = measured;
+    let Measured { list, get, create, health, rss, .. } = measured;
     format!(
         "list1000_rps={list:.0} get_rps={get:.0} create_rps={create:.0} health_rps={health:.0} p99_read_ms={:.1} \
          sse_streams={STREAMS} rss_mib={rss:.0}",
-        p99_list.max(*p99_get)
+        measured.p99_read()
     )
 }
 
 fn section(measured: &Measured) -> Result<String> {
     let cores = thread::available_parallelism()?.get();
     let date = exec::capture(std::process::Command::new("date").args(["-u", "+%Y-%m-%d"]))?;
+    let Measured { list, list_mib_s, other_list, get, create, health, p99_list, p99_get, rss, stolen } = measured;
     let mut text = format!(
         "## What the HTTP server answers\n\n{STORES} stores in SQLite, one new store a second, {STREAMS} open event \
-         streams, {CONNECTIONS} connections; server and load share {cores} cores ({}). Every answer is whole. A p99 is \
-         that of half of the load in the same row.\n\n| request | a second | p99 in ms |\n|---|---|---|\n",
+         streams, {CONNECTIONS} connections; server and load share {cores} cores, of which others on the same host took \
+         {stolen:.0} % meanwhile ({}). Every answer is whole. A p99 is that of half of the load in the same row, the \
+         median of {TIMES} times.\n\nThe cluster cannot be reached: no store is observed, so a list costs less than \
+         with one. All connections ask for the same list, which is made again when something on it changed, and at least \
+         once a second; \"other lists\" are pages in turn, each made for one answer.\n\n\
+         | request | a second | p99 in ms |\n|---|---|---|\n",
         date.trim()
     );
-    let Measured { list, list_mib_s, get, create, health, p99_list, p99_get, rss } = measured;
     writeln!(text, "| list of 1,000 stores ({list_mib_s:.0} MiB/s) | {list:.0} | {p99_list:.1} |")?;
+    writeln!(text, "| other lists of 1,000 stores | {other_list:.0} | |")?;
     writeln!(text, "| one store | {get:.0} | {p99_get:.1} |")?;
     writeln!(text, "| new store | {create:.0} | |\n| health | {health:.0} | |")?;
     write!(text, "\nThe most that was resident: {rss:.0} MiB.")?;
