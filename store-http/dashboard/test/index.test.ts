@@ -67,6 +67,35 @@ describe("events", () => {
   });
 });
 
+describe("conditions", () => {
+  const failure = { code: "crash_loop", message: "it crashes", hint: "look", reason: "it crashes" } as Store["degraded"];
+  const notice = { store_id: ID, condition: "degraded", degraded: failure, published: "no", unpublished: null } as const;
+  const shown = (index: StoreIndex) => index.get(ID);
+
+  it("are shown at once, in a READY store", () => {
+    const index = filled(store({ version: 5, status: "READY", condition: "healthy", published: "yes" }));
+    expect(index.flip(notice)).toBe(true);
+    expect(shown(index)).toMatchObject({ condition: "degraded", degraded: failure, published: "no", version: 5, status: "READY" });
+    expect(index.flip({ ...notice, condition: "healthy", degraded: null, published: "yes" })).toBe(true);
+    expect(shown(index)).toMatchObject({ condition: "healthy", degraded: null, published: "yes" });
+  });
+
+  it("give way to a document that is read later", () => {
+    const index = filled(store({ version: 5, status: "READY" }));
+    index.flip(notice);
+    expect(index.put(store({ version: 5, status: "READY", condition: "healthy" }))).toBe(true);
+    expect(shown(index)?.condition).toBe("healthy");
+  });
+
+  it.each(["PROVISIONING", "DELETING", "DELETED"] as const)("are nothing to a store that is %s", (status) => {
+    const index = filled(store({ status }));
+    expect(index.flip(notice)).toBe(false);
+    expect(shown(index)).not.toHaveProperty("condition");
+  });
+
+  it("of unknown stores are nothing", () => expect(filled().flip(notice)).toBe(false));
+});
+
 describe("reloads", () => {
   it("remove what is not there any more", () => {
     const index = filled(store({ id: "aaaaaaaaaa" }), store({ id: "bbbbbbbbbb" }));

@@ -1,6 +1,6 @@
-// Single reads: few at a time, and again if something happened meanwhile.
+// Single reads: few at a time, again if something happened meanwhile, and again if they failed.
 
-import { describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Reads } from "@/live/reads";
 
 /** Reads that end when the test says so. */
@@ -38,5 +38,68 @@ describe("Reads", () => {
     ends[1]!();
     await settle();
     expect(asked).toHaveLength(2);
+  });
+});
+
+describe("Reads that fail", () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  /** The first `failures` of them fail. */
+  function failing(failures: number) {
+    const at: number[] = [];
+    const begun = Date.now();
+    const reads = new Reads(async () => {
+      at.push(Date.now() - begun);
+      if (at.length <= failures) throw new Error("not now");
+    });
+    return { reads, at };
+  }
+
+  it("are made again, after pauses that grow and have an end", async () => {
+    const { reads, at } = failing(7);
+    reads.want("a");
+    await vi.advanceTimersByTimeAsync(300_000);
+    expect(at.map((time, index) => (time - (at[index - 1] ?? 0)) / 1000)).toEqual([0, 1, 2, 4, 8, 16, 30, 30]);
+  });
+
+  it("do not wait when something happens", async () => {
+    const { reads, at } = failing(1);
+    reads.want("a");
+    await vi.advanceTimersByTimeAsync(100);
+    reads.want("a");
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(at).toEqual([0, 100]);
+  });
+
+  it("begin with a short pause again after a success", async () => {
+    const { reads, at } = failing(2);
+    reads.want("a");
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(at).toEqual([0, 1000, 3000]);
+    at.length = 1;
+    reads.want("a");
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(at.slice(1)).toEqual([10_000, 11_000]);
+  });
+
+  it("are left to whoever reads everything", async () => {
+    const { reads, at } = failing(9);
+    reads.want("a");
+    await vi.advanceTimersByTimeAsync(100);
+    reads.clear();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(at).toEqual([0]);
+  });
+
+  it("hold up nobody else", async () => {
+    const asked: string[] = [];
+    const reads = new Reads(async (id) => {
+      asked.push(id);
+      if (id === "a") throw new Error("never");
+    });
+    "abcdef".split("").forEach((id) => reads.want(id));
+    await vi.advanceTimersByTimeAsync(500);
+    expect(asked).toEqual([..."abcdef"]);
   });
 });

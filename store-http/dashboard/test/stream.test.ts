@@ -64,6 +64,14 @@ describe("EventStream", () => {
     stream.stop();
   });
 
+  it("resumes after the last event, whatever comes between them without an id", async () => {
+    const { stream, asked, messages } = setUp([say("id: 11\nevent: ready\ndata: a\n\nevent: condition\ndata: b\n\n", "ends")]);
+    await vi.advanceTimersByTimeAsync(600);
+    expect(messages).toEqual(["ready a", "condition b"]);
+    expect(asked).toEqual(["10", "11"]);
+    stream.stop();
+  });
+
   it("polls only after repeated failures, and stops once it is live", async () => {
     const { stream, phases, poll } = setUp([refuse, refuse, refuse, refuse, say(": beat\n\n", "stays")]);
     await vi.advanceTimersByTimeAsync(3400);

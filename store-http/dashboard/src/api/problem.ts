@@ -24,6 +24,11 @@ export class ApiError extends Error {
   }
 }
 
+/** Whether the same may work in a while: silence, and a server's own trouble. Refusals stay what they are. */
+export function isPassing(error: unknown): boolean {
+  return !(error instanceof ApiError) || error.status >= 500 || error.status === 429;
+}
+
 /** Reads an error answer, whoever gave it: a proxy in between does not speak problem+json. */
 export function toApiError(status: number, body: unknown): ApiError {
   const problem: Partial<Problem> = typeof body === "object" && body !== null ? body : {};

@@ -1,10 +1,10 @@
 // The stores as the page shows them, always current: the list once, then the stream of events. One for the whole page.
 
-import { readonly, ref, shallowRef } from "vue";
+import { nextTick, readonly, ref, shallowRef } from "vue";
 import { getStore, listStores } from "@/api/client";
 import { apiFetch } from "@/api/http";
-import { ApiError, messageOf } from "@/api/problem";
-import type { Store, StoreEvent } from "@/api/types";
+import { ApiError, isPassing, messageOf } from "@/api/problem";
+import type { ConditionNotice, Store, StoreEvent } from "@/api/types";
 import { announce } from "./announce";
 import type { Phase } from "./connection";
 import { StoreIndex } from "./index";
@@ -43,8 +43,8 @@ const reads = new Reads(async (id) => {
   try {
     const store = await getStore(id);
     if (mine === generation) put(store, since);
-  } catch {
-    // The next event or reload brings it.
+  } catch (error) {
+    if (mine === generation && isPassing(error)) throw error;
   }
 });
 
@@ -151,10 +151,15 @@ function follow(position: number): EventStream {
   return new EventStream(
     position,
     {
-      phase: (next) => (phase.value = next),
+      phase: (next) => {
+        // Conditions have no position, so whoever was away is not told again what has become of them.
+        if (next === "live" && phase.value !== "connecting") void reload();
+        phase.value = next;
+      },
       poll: () => void reload(),
       message: ({ event, data }) => {
         if (event === "reset") reloadAfresh();
+        else if (event === "condition") takeCondition(JSON.parse(data) as ConditionNotice);
         else take(JSON.parse(data) as StoreEvent);
       },
     },
@@ -177,19 +182,26 @@ function take(event: StoreEvent): void {
   }
 }
 
+function takeCondition(notice: ConditionNotice): void {
+  if (index.flip(notice)) draw();
+  // What is being read right now may be what was before, and would be taken for newer.
+  if (reloading || reads.isReading(notice.store_id)) reads.want(notice.store_id);
+}
+
 function draw(): void {
   drawing ??= setTimeout(() => {
     drawing = undefined;
+    const focused = document.activeElement;
     shown.value = index.all();
+    void nextTick(() => {
+      // A button that went with the change, as that of a deleted store, must not take the focus with it.
+      if (focused?.isConnected === false) document.getElementById("main")?.focus({ preventScroll: true });
+    });
   }, DRAW_EVERY_MS);
 }
 
 document.addEventListener("visibilitychange", () => {
   clearTimeout(hiding);
   if (document.hidden) hiding = setTimeout(() => stream?.setVisible(false), HIDDEN_FOR_MS);
-  else if (phase.value === "paused") {
-    stream?.setVisible(true);
-    // A store's condition is found out when it is read; no event tells of it.
-    void reload();
-  }
+  else if (phase.value === "paused") stream?.setVisible(true);
 });

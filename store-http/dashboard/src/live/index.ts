@@ -3,7 +3,7 @@
 // What decides is the store's `version`: a document with an older one never replaces a newer one. An event carries no
 // version, only what the status is after it; it is shown at once, until a newer document confirms it.
 
-import type { Store, StoreEvent } from "@/api/types";
+import type { ConditionNotice, Store, StoreEvent } from "@/api/types";
 
 interface Row {
   store: Store;
@@ -59,6 +59,14 @@ export class StoreIndex {
     const store: Store = { ...row.store, status: event.status, step: event.step ?? null };
     this.#rows.set(event.store_id, { store, patchedAt: event.position });
     return store;
+  }
+
+  /** Takes what has become of a READY store. It raises no version and has no position: it is newer than what is shown. */
+  flip({ store_id, condition, degraded, published, unpublished }: ConditionNotice): boolean {
+    const row = this.#rows.get(store_id);
+    if (row?.store.status !== "READY") return false;
+    this.#rows.set(store_id, { ...row, store: { ...row.store, condition, degraded, published, unpublished } });
+    return true;
   }
 
   /** A reload begins: what it does not bring, and nobody else brings meanwhile, will be gone. */
