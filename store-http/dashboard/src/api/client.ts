@@ -48,10 +48,10 @@ export function retryStore(id: string, adminPassword?: string): Promise<Store> {
   return body(client.POST("/api/v1/stores/{id}/retry", { params: { path: { id } }, body: wanted }));
 }
 
-/** A store's whole history, oldest first. */
-export async function listEvents(id: string): Promise<StoreEvent[]> {
+/** A store's history, oldest first: all of it, or what came after a position. */
+export async function listEvents(id: string, since?: number): Promise<StoreEvent[]> {
   const events: StoreEvent[] = [];
-  let after: number | undefined;
+  let after = since;
   do {
     const query = { limit: 1000, ...(after === undefined ? {} : { after }) };
     const call = client.GET("/api/v1/stores/{id}/events", { params: { path: { id }, query } });
