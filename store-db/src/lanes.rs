@@ -4,8 +4,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crossbeam_channel::{Receiver, Sender};
 use store_core::ports::RepositoryError;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::backend::{Conn, Traces};
 use crate::error::{QueryError, internal};
@@ -35,9 +36,11 @@ pub(crate) trait Owned: Send + Sized + 'static {
     fn finish(self);
 }
 
-/// Threads that share a queue.
+/// Threads that share a queue. An order wakes one of them and nobody else: what a query takes, beside that, is little.
 pub(crate) struct Lane {
-    orders: mpsc::Sender<Order>,
+    orders: Sender<Order>,
+    /// Places in the queue; none are given any more once it closes.
+    places: Arc<Semaphore>,
     ended: Mutex<Vec<oneshot::Receiver<()>>>,
     /// How long callers wait for an answer; for ever if absent.
     patience: Option<Duration>,
@@ -46,19 +49,18 @@ pub(crate) struct Lane {
 impl Lane {
     /// Starts a thread for each connection.
     pub(crate) fn start<C: Owned>(name: &str, connections: Vec<C>) -> std::io::Result<Self> {
-        let (orders, receiver) = mpsc::channel(WAITING);
-        let receiver = Arc::new(Mutex::new(receiver));
+        let (orders, receiver) = crossbeam_channel::unbounded();
         let mut ended = Vec::with_capacity(connections.len());
         for connection in connections {
             let (end, at_end) = oneshot::channel();
-            let receiver = Arc::clone(&receiver);
+            let receiver = receiver.clone();
             std::thread::Builder::new().name(name.to_owned()).spawn(move || {
                 serve(connection, &receiver);
                 let _ = end.send(());
             })?;
             ended.push(at_end);
         }
-        Ok(Self { orders, ended: Mutex::new(ended), patience: None })
+        Ok(Self { orders, places: Arc::new(Semaphore::new(WAITING)), ended: Mutex::new(ended), patience: None })
     }
 
     /// The same, with callers who wait this long at most.
@@ -81,25 +83,28 @@ impl Lane {
         &self,
         query: impl FnOnce(&mut Conn<'_>) -> Result<T, QueryError> + Send + 'static,
     ) -> Result<T, RepositoryError> {
+        let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| closed())?;
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move |conn| {
+            drop(place);
             let result = conn.map_err(QueryError::Refused).and_then(query);
             Box::new(move || drop(answer.send(result)))
         });
-        self.orders.send(Order::Run(job)).await.map_err(|_| closed())?;
+        self.orders.send(Order::Run(job)).map_err(|_| closed())?;
         match answered.await {
             Ok(result) => Ok(result?),
             // The threads ended while it waited for them.
-            Err(_) if self.orders.is_closed() => Err(closed()),
+            Err(_) if self.places.is_closed() => Err(closed()),
             Err(_) => Err(internal("a query ended without an answer")),
         }
     }
 
     /// Ends the threads after what they have in hand.
     pub(crate) async fn close(&self) {
+        self.places.close();
         let ended = std::mem::take(&mut *self.ended.lock().unwrap_or_else(PoisonError::into_inner));
         for _ in &ended {
-            let _ = self.orders.send(Order::Stop).await;
+            let _ = self.orders.send(Order::Stop);
         }
         for end in ended {
             let _ = end.await;
@@ -111,8 +116,8 @@ fn closed() -> RepositoryError {
     RepositoryError::Unavailable { reason: "it is closed".to_owned() }
 }
 
-fn serve<C: Owned>(mut connection: C, orders: &Mutex<mpsc::Receiver<Order>>) {
-    while let Some(Order::Run(job)) = next(orders) {
+fn serve<C: Owned>(mut connection: C, orders: &Receiver<Order>) {
+    while let Ok(Order::Run(job)) = orders.recv() {
         let mut conn = match connection.lend() {
             Ok(conn) => conn,
             Err(reason) => {
@@ -136,11 +141,6 @@ fn serve<C: Owned>(mut connection: C, orders: &Mutex<mpsc::Receiver<Order>>) {
         }
     }
     connection.finish();
-}
-
-/// Waits for an order; whoever waits keeps the lock, and the others queue up behind it.
-fn next(orders: &Mutex<mpsc::Receiver<Order>>) -> Option<Order> {
-    orders.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv()
 }
 
 #[cfg(test)]
