@@ -17,6 +17,10 @@ const DOCUMENT: &str = "store-http/openapi.json";
 const MADE: [&str; 2] = ["node_modules", "dist"];
 /// Beside what was built, with the digest of what it was built from.
 const STAMP: &str = ".built-from";
+/// The same files once more, for those who serve them by a web server of their own; `store-http` has no use for them.
+const SITE: &str = "ui";
+/// Among the packages, with the digest of the lock file that they were installed from.
+const INSTALLED: &str = "node_modules/.installed-from";
 
 /// The options of `cargo xtask dev`.
 #[derive(Debug, Args)]
@@ -30,9 +34,11 @@ pub(crate) struct DevArgs {
 pub(crate) fn dev(args: &DevArgs) -> Result<()> {
     install::ensure(&[Group::Dashboard])?;
     let project = paths::workspace().join(PROJECT);
-    if !project.join("node_modules").exists() {
+    let wanted = packages(&project)?;
+    if fs::read_to_string(project.join(INSTALLED)).ok().as_ref() != Some(&wanted) {
         let mut npm = npm(&project, &["ci", "--no-audit", "--no-fund"]);
         exec::logged(&mut npm, "npm ci", &paths::cache()?.join("dashboard/install.log"), String::new)?;
+        fs::write(project.join(INSTALLED), wanted)?;
     }
     say(format!("the dashboard of {}: http://127.0.0.1:3000/ui/", args.server));
     let status = npm(&project, &["run", "dev"]).env("API_URL", &args.server).status().context("cannot run npm")?;
@@ -49,6 +55,16 @@ pub(crate) fn ensure() -> Result<()> {
     if fs::read_to_string(place.join(STAMP)).is_ok_and(|built_from| built_from == wanted) {
         return Ok(());
     }
+    let built = built()?;
+    remove(&place)?;
+    copy(&built, &place, &[STAMP, SITE])?;
+    // Last: what was cut off half way must not pass for whole.
+    fs::write(place.join(STAMP), &wanted).with_context(|| format!("cannot write into {}", place.display()))
+}
+
+/// The folder with the dashboard as it is written now, built for a web server of somebody's own.
+pub(crate) fn built() -> Result<PathBuf> {
+    let wanted = fingerprint()?;
     let built = paths::cache()?.join("dashboard/built").join(&wanted);
     if !built.join(STAMP).exists() {
         install::ensure(&[Group::Dashboard])?;
@@ -58,10 +74,14 @@ pub(crate) fn ensure() -> Result<()> {
         copy(&workshop.project().join("dist"), &built, &[])?;
         fs::write(built.join(STAMP), &wanted)?;
     }
-    remove(&place)?;
-    copy(&built, &place, &[STAMP])?;
-    // Last: what was cut off half way must not pass for whole.
-    fs::write(place.join(STAMP), &wanted).with_context(|| format!("cannot write into {}", place.display()))
+    Ok(built)
+}
+
+/// The digest of what says which packages are wanted.
+fn packages(project: &Path) -> Result<String> {
+    let lock_file = project.join("package-lock.json");
+    let packages = fs::read(&lock_file).with_context(|| format!("cannot read {}", lock_file.display()))?;
+    Ok(digest::of(&packages))
 }
 
 /// A copy of the dashboard beside its packages, which are installed once for each lock file.
@@ -75,9 +95,7 @@ impl Workshop {
     /// Brings the copy up to date and its packages in.
     pub(crate) fn open() -> Result<Self> {
         let source = paths::workspace().join(PROJECT);
-        let lock_file = source.join("package-lock.json");
-        let packages = fs::read(&lock_file).with_context(|| format!("cannot read {}", lock_file.display()))?;
-        let root = paths::cache()?.join("dashboard").join(digest::of(&packages));
+        let root = paths::cache()?.join("dashboard").join(packages(&source)?);
         fs::create_dir_all(&root)?;
         let lock = File::create(root.join(".lock"))?;
         lock.lock().with_context(|| format!("cannot lock {}", root.display()))?;

@@ -6,6 +6,7 @@ mod chaos;
 mod cli;
 mod cluster;
 mod dashboard;
+mod demo;
 mod digest;
 mod down;
 mod exec;

@@ -1,5 +1,5 @@
 //! Requests that nobody thought of: Schemathesis makes them from `openapi.json` and judges every answer, on a demo with
-//! tokens and on one without.
+//! tokens and on one without. Then the command `store` as it is, on a demo with tokens.
 //!
 //! Streams are left out, since they do not end: `GET /api/v1/events`, and `follow` of a log. Tests of `store-http` read them.
 
@@ -13,15 +13,16 @@ use std::{
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use super::{outcome::Outcome, session::Session};
+use super::{outcome::Outcome, session::Session, unit};
 use crate::{
-    cargo::{self, Profile},
-    exec, paths,
+    cargo::{self, Profile, Programs},
+    digest, exec, paths,
     progress::say,
     server::demo::{Demo, admin_token},
 };
 
-const VERSION: &str = "4.32.5";
+/// Schemathesis and what it needs, each in one version.
+const PACKAGES: &str = "xtask/schemathesis.txt";
 /// For each operation and phase.
 const EXAMPLES: &str = "200";
 /// Python before 3.11.8 and 3.12.2 fails at random when two threads parse (<https://github.com/python/cpython/issues/106905>).
@@ -29,8 +30,9 @@ const WORKERS: &str = "1";
 /// Over both runs.
 const CASES_MIN: u64 = 5_000;
 /// No server error, and every answer as the document says.
-const CHECKS: [&str; 7] = [
+const CHECKS: [&str; 8] = [
     "not_a_server_error",
+    "negative_data_rejection",
     "status_code_conformance",
     "content_type_conformance",
     "response_headers_conformance",
@@ -43,7 +45,7 @@ const AUTHENTICATION: &str = "ignored_auth";
 
 /// Runs all phases twice.
 pub(crate) fn run(session: &mut Session, deadline: Instant) -> Result<Outcome> {
-    session.must("building the server", cargo::build_server(Profile::Debug)?, deadline)?;
+    session.must("building the programs", cargo::build_programs(Profile::Debug)?, deadline)?;
     let program = schemathesis()?;
     let mut outcome = Outcome::default();
     let mut cases = 0;
@@ -57,7 +59,14 @@ pub(crate) fn run(session: &mut Session, deadline: Instant) -> Result<Outcome> {
     }
     let enough = if cases >= CASES_MIN { Ok(()) } else { Err(anyhow::anyhow!("{cases} cases")) };
     outcome.check(&format!("at least {CASES_MIN} cases"), enough);
+    outcome.add(terminal(session, deadline)?);
     Ok(outcome)
+}
+
+fn terminal(session: &mut Session, deadline: Instant) -> Result<Outcome> {
+    let Programs { server, cli } = cargo::programs(Profile::Debug)?;
+    let programs: [(&str, &Path); 2] = [("STORE_TEST_SERVER_BIN", &server), ("STORE_TEST_CLI_BIN", &cli)];
+    unit::run_ignored(session, "e2e", &["at_a_terminal"], &programs, deadline)
 }
 
 /// How many cases were judged, and all of them good.
@@ -114,16 +123,18 @@ fn without_streams() -> Result<Value> {
 
 /// Schemathesis in a Python environment of its own, in the cache.
 fn schemathesis() -> Result<PathBuf> {
-    let place = paths::cache()?.join("schemathesis").join(VERSION);
+    let packages = paths::workspace().join(PACKAGES);
+    let wanted = fs::read(&packages).with_context(|| format!("cannot read {}", packages.display()))?;
+    let place = paths::cache()?.join("schemathesis").join(digest::of(&wanted));
     fs::create_dir_all(&place)?;
     let lock = File::create(place.join(".lock"))?;
     lock.lock().with_context(|| format!("cannot lock {}", place.display()))?;
     let done = place.join(".installed");
     if !done.exists() {
-        say(format!("installing Schemathesis {VERSION} into {}", place.display()));
+        say(format!("installing Schemathesis into {}", place.display()));
         exec::capture(Command::new("python3").args(["-m", "venv", "--clear"]).arg(place.join("environment")))?;
         let pip = place.join("environment/bin/pip");
-        exec::capture(Command::new(pip).args(["install", "--quiet", &format!("schemathesis=={VERSION}")]))?;
+        exec::capture(Command::new(pip).args(["install", "--quiet", "--requirement"]).arg(&packages))?;
         fs::write(done, "")?;
     }
     Ok(place.join("environment/bin/schemathesis"))

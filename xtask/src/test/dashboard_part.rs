@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use super::{browser, outcome::Outcome, session::Session, unit};
 use crate::{
     cargo::{self, Profile},
-    dashboard::{Workshop, npm},
+    dashboard::{self, Workshop, npm},
     paths,
 };
 
@@ -39,12 +39,14 @@ pub(crate) fn pictures(session: &mut Session, folder: &Path, deadline: Instant) 
 fn walks(session: &mut Session, arguments: &[&str], more: &[(&str, &Path)], deadline: Instant) -> Result<Outcome> {
     session.must("building the server", cargo::build_server(Profile::Debug)?, deadline)?;
     let (server, browser) = (cargo::server(Profile::Debug)?, browser::ensure(session, deadline)?);
-    let dashboard = paths::workspace().join("store-http/dashboard");
+    let source = paths::workspace().join("store-http/dashboard");
     let nginx = paths::find_program("nginx").context("there is no nginx")?;
-    let own: [(&str, &Path); 4] = [
+    let built = dashboard::built()?;
+    let own: [(&str, &Path); 5] = [
         ("STORE_TEST_SERVER_BIN", &server),
         ("STORE_TEST_BROWSER_DIR", &browser),
-        ("STORE_TEST_DASHBOARD_DIR", &dashboard),
+        ("STORE_TEST_DASHBOARD_DIR", &source),
+        ("STORE_TEST_DASHBOARD_DIST", &built),
         ("STORE_TEST_NGINX", &nginx),
     ];
     unit::run_ignored(session, "e2e", arguments, &[&own, more].concat(), deadline)

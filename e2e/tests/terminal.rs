@@ -1,0 +1,158 @@
+//! The command `store` and a server that asks for tokens: the two programs as they are, on a demo.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use e2e::{Demo, new_token, own_name};
+use serde_json::Value;
+use tempfile::TempDir;
+
+const NEEDS_A_TOKEN: i32 = 4;
+
+/// A demo that asks for tokens, and somebody's home from where it is asked.
+struct Terminal {
+    home: TempDir,
+    demo: Demo,
+    admin: String,
+    viewer: String,
+}
+
+impl Terminal {
+    async fn open() -> Self {
+        let home = tempfile::tempdir().expect("a folder");
+        let file = home.path().join("tokens.yaml");
+        let (admin, viewer) = (new_token(&file, "ada", "admin"), new_token(&file, "grace", "viewer"));
+        let demo = Demo::start(home.path(), &["--api-tokens-file", &file.display().to_string()]).await;
+        Self { home, demo, admin, viewer }
+    }
+
+    /// With nothing of this process's environment but a home.
+    fn store(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(std::env::var_os("STORE_TEST_CLI_BIN").expect("STORE_TEST_CLI_BIN"));
+        command.env_clear().env("HOME", self.home.path()).current_dir(self.home.path()).args(arguments);
+        command
+    }
+
+    fn log_in(&self, token: &str) {
+        let mut command = self.store(&["login", "--server", &self.demo.url(), "--token-stdin"]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("it runs");
+        writeln!(child.stdin.take().expect("an input"), "{token}").expect("it reads");
+        let output = child.wait_with_output().expect("it ends");
+        assert!(output.status.success(), "{}", said(&output));
+        assert!(!said(&output).contains(token), "the token is shown");
+    }
+
+    /// Runs it, and nothing goes wrong.
+    fn run(&self, arguments: &[&str]) -> String {
+        let output = self.store(arguments).output().expect("it runs");
+        assert!(output.status.success(), "store {arguments:?}: {}", said(&output));
+        String::from_utf8(output.stdout).expect("text")
+    }
+
+    fn refused(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let output = self.store(arguments).output().expect("it runs");
+        assert!(!output.status.success(), "store {arguments:?}: {}", said(&output));
+        (output.status.code(), said(&output))
+    }
+
+    /// Starts what goes on until it is stopped.
+    fn follow(&self, arguments: &[&str]) -> Followed {
+        let mut command = self.store(arguments);
+        Followed(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it runs"))
+    }
+
+    fn create(&self, name: &str) -> Value {
+        let password = self.home.path().join("password");
+        std::fs::write(&password, "A long passphrase 1").expect("a file");
+        let file = password.display().to_string();
+        let who = ["--admin-username", "ada", "--admin-email", "ada@example.com", "--password-file", &file];
+        let printed = self.run(&[&["create", name, "--engine", "medusa", "-o", "json"], &who[..]].concat());
+        serde_json::from_str(&printed).expect("JSON")
+    }
+}
+
+/// A command that goes on.
+struct Followed(Child);
+
+impl Followed {
+    /// Reads until a line has this; it ends if the command does.
+    fn until(&mut self, text: &str) -> String {
+        let output = self.0.stdout.as_mut().expect("an output");
+        let mut lines = BufReader::new(output).lines().map_while(Result::ok);
+        lines.find(|line| line.contains(text)).unwrap_or_else(|| panic!("it never said {text:?}"))
+    }
+}
+
+impl Drop for Followed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn said(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+fn mode(file: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::metadata(file).expect("the file is there").permissions().mode() & 0o777
+}
+
+#[tokio::test]
+#[ignore = "needs the programs: cargo xtask test --only api"]
+async fn at_a_terminal_a_token_is_asked_for_kept_and_never_shown() {
+    let terminal = Terminal::open().await;
+    let url = terminal.demo.url();
+    let (code, why) = terminal.refused(&["list", "--server", &url]);
+    assert_eq!(code, Some(NEEDS_A_TOKEN), "{why}");
+    assert!(why.contains("store login"), "it says what to do: {why}");
+
+    terminal.log_in(&terminal.admin);
+    let kept: PathBuf = terminal.home.path().join(".config/store/config.yaml");
+    assert_eq!(mode(&kept), 0o600);
+    assert!(terminal.run(&["list"]).contains("corner-books"));
+    assert!(terminal.run(&["context", "list"]).contains(&url));
+
+    terminal.run(&["logout"]);
+    assert!(!std::fs::read_to_string(&kept).expect("a file").contains(&terminal.admin));
+    assert_eq!(terminal.refused(&["list"]).0, Some(NEEDS_A_TOKEN));
+}
+
+#[tokio::test]
+#[ignore = "needs the programs: cargo xtask test --only api"]
+async fn at_a_terminal_a_viewer_looks_and_changes_nothing() {
+    let terminal = Terminal::open().await;
+    terminal.log_in(&terminal.viewer);
+    assert!(terminal.run(&["get", "corner-books", "-o", "json"]).contains("\"READY\""));
+    for arguments in [&["delete", "corner-books", "--yes"][..], &["protect", "corner-books"]] {
+        let (code, why) = terminal.refused(arguments);
+        assert_eq!(code, Some(NEEDS_A_TOKEN), "{why}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs the programs: cargo xtask test --only api"]
+async fn at_a_terminal_a_store_comes_up_is_watched_protected_and_deleted() {
+    let terminal = Terminal::open().await;
+    terminal.log_in(&terminal.admin);
+    let name = own_name("typed");
+    let mut list = terminal.follow(&["list", "--watch"]);
+    let store = terminal.create(&name);
+    assert_eq!(store["name"], name.as_str());
+    list.until(&name);
+    let mut events = terminal.follow(&["events", &name, "-f"]);
+    events.until("ready at");
+    assert!(terminal.run(&["get", &name]).contains("READY"));
+    let mut logs = terminal.follow(&["logs", &name, "-f", "--tail", "1"]);
+    logs.until("");
+
+    terminal.run(&["protect", &name]);
+    let (code, why) = terminal.refused(&["delete", &name, "--yes"]);
+    assert!(code == Some(1) && why.contains("protect"), "{why}");
+    terminal.run(&["unprotect", &name]);
+    terminal.run(&["delete", &name, "--yes", "--wait"]);
+    assert!(!terminal.run(&["list", "-o", "name"]).contains(&name));
+}
