@@ -1,6 +1,7 @@
 //! What happens to every request before and after its route.
 
 mod authentication;
+mod compression;
 mod finish;
 mod hosts;
 mod limits;
@@ -21,4 +22,5 @@ pub(crate) fn wrap(router: Router, hosts: HostRule, tokens: Option<TokensFile>) 
         .layer(from_fn_with_state(hosts, hosts::check))
         .layer(limits::catch_panics())
         .layer(from_fn(finish::finish))
+        .layer(compression::compress())
 }
