@@ -149,6 +149,9 @@ fn place(error: &yaml_serde::Error) -> String {
 /// Adds a token to the file, or makes the file: whole or not at all, so that a server never sees half of it. What is in
 /// it stays as it is, comments included.
 pub fn add(file: &Path, entry: &NewEntry) -> Result<(), TokensFileError> {
+    let unwritable = |source| TokensFileError::Io { file: file.to_owned(), doing: "written", source };
+    // First of all: what another writer adds after we have read would be lost.
+    let draft = Draft::begin(file).map_err(unwritable)?;
     let old = match text(file) {
         Ok(text) => text,
         Err(TokensFileError::Missing { .. }) => String::new(),
@@ -157,7 +160,7 @@ pub fn add(file: &Path, entry: &NewEntry) -> Result<(), TokensFileError> {
     let new = with(&old, entry);
     // What cannot be read back is not written.
     parse(file, &new)?;
-    replace(file, &new).map_err(|source| TokensFileError::Io { file: file.to_owned(), doing: "written", source })
+    draft.replace(&new).map_err(unwritable)
 }
 
 fn with(old: &str, entry: &NewEntry) -> String {
@@ -167,37 +170,58 @@ fn with(old: &str, entry: &NewEntry) -> String {
     format!("{kept}{entry}")
 }
 
-/// The temporary file has a fixed name, so that two writers cannot lose each other's token: the second one is refused.
-fn replace(file: &Path, text: &str) -> io::Result<()> {
-    // Of a link, what it leads to is replaced.
-    let file = &std::fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
-    let mut temporary = file.as_os_str().to_owned();
-    temporary.push(".new");
-    let temporary = PathBuf::from(temporary);
-    let opened = OpenOptions::new().write(true).create_new(true).mode(MODE).open(&temporary);
-    let written = opened.map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => io::Error::other(format!(
-            "{} is there: another token is being added, or was not to its end",
-            temporary.display()
-        )),
-        _ => error,
-    })?;
-    let result = fill(written, text, file).and_then(|()| std::fs::rename(&temporary, file));
-    if result.is_err() {
-        let _ = std::fs::remove_file(&temporary);
+/// The file that is to replace another one, beside it. Its name is fixed, so there is one at a time: a second writer is
+/// refused, and whoever has it may read the old one and replace it.
+struct Draft {
+    /// What it replaces: of a link, what it leads to.
+    target: PathBuf,
+    place: PathBuf,
+    written: File,
+    is_in_place: bool,
+}
+
+impl Draft {
+    fn begin(file: &Path) -> io::Result<Self> {
+        let target = std::fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
+        let mut place = target.as_os_str().to_owned();
+        place.push(".new");
+        let place = PathBuf::from(place);
+        let opened = OpenOptions::new().write(true).create_new(true).mode(MODE).open(&place);
+        let written = opened.map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => io::Error::other(format!(
+                "{} is there: another token is being added, or was not to its end",
+                place.display()
+            )),
+            _ => error,
+        })?;
+        Ok(Self { target, place, written, is_in_place: false })
     }
-    result?;
-    let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(directory)?.sync_all()
+
+    fn replace(mut self, text: &str) -> io::Result<()> {
+        fill(&mut self.written, text, &self.target)?;
+        std::fs::rename(&self.place, &self.target)?;
+        self.is_in_place = true;
+        let directory = self.target.parent().filter(|parent| !parent.as_os_str().is_empty());
+        File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        // Once it is in place, another writer may have begun one of the same name.
+        if !self.is_in_place {
+            let _ = std::fs::remove_file(&self.place);
+        }
+    }
 }
 
 /// The owner stays as well: a token that root adds must not take the file from the server's user.
-fn fill(mut written: File, text: &str, old: &Path) -> io::Result<()> {
+fn fill(written: &mut File, text: &str, old: &Path) -> io::Result<()> {
     written.write_all(text.as_bytes())?;
     if let Ok(owner) = old.metadata()
         && written.metadata().is_ok_and(|own| (own.uid(), own.gid()) != (owner.uid(), owner.gid()))
     {
-        std::os::unix::fs::fchown(&written, Some(owner.uid()), Some(owner.gid()))?;
+        std::os::unix::fs::fchown(&*written, Some(owner.uid()), Some(owner.gid()))?;
     }
     written.sync_all()
 }
@@ -260,6 +284,34 @@ mod tests {
         std::fs::write(directory.path().join("tokens.yaml.new"), "").unwrap();
         let problem = add(&file, &made("ci", TokenRole::Viewer).entry).unwrap_err().to_string();
         assert!(problem.contains("tokens.yaml.new is there"), "{problem}");
+    }
+
+    #[test]
+    fn what_is_refused_leaves_nothing_behind() {
+        let (directory, file) = written("- broken", 0o600);
+        add(&file, &made("ci", TokenRole::Viewer).entry).unwrap_err();
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1, "only the file is there");
+    }
+
+    #[test]
+    fn two_writers_lose_nothing() {
+        const EACH: u64 = 40;
+        let (_directory, file) = written("[]", 0o600);
+        let write = |first: u64| {
+            for seed in first..first + EACH {
+                let name = format!("token-{seed}").parse().unwrap();
+                let entry = NewToken::make(name, TokenRole::Viewer, &SeededEntropy::new(seed)).entry;
+                while let Err(refused) = add(&file, &entry) {
+                    assert!(refused.to_string().contains("another token is being added"), "{refused}");
+                    std::thread::yield_now();
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(|| write(0));
+            scope.spawn(|| write(EACH));
+        });
+        assert_eq!(read(&file).unwrap().len() as u64, 2 * EACH);
     }
 
     #[test]
