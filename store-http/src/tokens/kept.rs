@@ -17,11 +17,18 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// What tells one version of a file from another: device, inode, size, mode, and the times of content and inode.
 type Stamp = (u64, u64, u64, u32, (i64, i64), (i64, i64));
 
+/// What the last look found.
+struct Seen {
+    stamp: Option<Stamp>,
+    /// It could not be read, for a reason that may pass without a trace in its stamp.
+    is_unread: bool,
+}
+
 /// The tokens that are let in, as the file has them. Cheap to clone.
 #[derive(Clone)]
 pub struct TokensFile {
     file: Arc<Path>,
-    seen: Arc<Mutex<Option<Stamp>>>,
+    seen: Arc<Mutex<Seen>>,
     tokens: watch::Sender<Arc<Tokens>>,
 }
 
@@ -29,9 +36,9 @@ impl TokensFile {
     /// Reads the file, which must be there and whole.
     pub fn open(file: PathBuf) -> Result<Self, TokensFileError> {
         // The stamp first: what changes in between is seen by the next look.
-        let seen = stamp(&file);
+        let seen = Arc::new(Mutex::new(Seen { stamp: stamp(&file), is_unread: false }));
         let tokens = file::read(&file)?;
-        Ok(Self { file: file.into(), seen: Arc::new(Mutex::new(seen)), tokens: watch::Sender::new(Arc::new(tokens)) })
+        Ok(Self { file: file.into(), seen, tokens: watch::Sender::new(Arc::new(tokens)) })
     }
 
     /// How many tokens are let in.
@@ -51,21 +58,28 @@ impl TokensFile {
     /// Takes up what has changed. A file that cannot be used changes nothing: whoever was let in still is, and the log
     /// says so.
     pub fn look(&self) {
+        self.look_by(file::read);
+    }
+
+    fn look_by(&self, read: impl FnOnce(&Path) -> Result<Tokens, TokensFileError>) {
         let stamp = stamp(&self.file);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if *seen == stamp {
+        let is_news = seen.stamp != stamp;
+        if !is_news && !seen.is_unread {
             return;
         }
-        *seen = stamp;
-        match file::read(&self.file) {
+        let read = read(&self.file);
+        *seen = Seen { stamp, is_unread: matches!(read, Err(TokensFileError::Io { .. })) };
+        match read {
             Ok(tokens) => {
                 tracing::info!(file = %self.file.display(), tokens = tokens.len(), "the file of tokens was read again");
                 self.tokens.send_replace(Arc::new(tokens));
             }
-            Err(error) => tracing::error!(
+            Err(error) if is_news => tracing::error!(
                 "THE NEW FILE OF TOKENS IS NOT USED: {error}. The tokens of before are still let in, also those that \
                  were to be taken away; mend the file, and it is read again at once"
             ),
+            Err(_) => {}
         }
     }
 
@@ -127,6 +141,26 @@ mod tests {
         add(&file, &second.entry).unwrap();
         kept.look();
         assert!(kept.identify(&first.token).is_none() && kept.identify(&second.token).is_some());
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_for_a_moment_is_read_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("tokens.yaml");
+        let first = made(1, "first");
+        add(&file, &first.entry).unwrap();
+        let kept = TokensFile::open(file.clone()).unwrap();
+        std::fs::write(&file, "[]").unwrap();
+        for _ in 0..2 {
+            kept.look_by(|file| {
+                let source = std::io::Error::other("too many open files");
+                Err(TokensFileError::Io { file: file.to_owned(), doing: "read", source })
+            });
+            assert!(kept.identify(&first.token).is_some());
+        }
+        kept.look();
+        assert!(kept.identify(&first.token).is_none(), "the token was taken away");
+        kept.look_by(|_| panic!("what was read and has not changed is not read again"));
     }
 
     #[tokio::test]
