@@ -11,6 +11,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 
+use crate::conditions::Conditions;
 use crate::feed::Feed;
 use crate::lists::Lists;
 use crate::metrics::{Census, Metrics};
@@ -64,6 +65,7 @@ impl Facts {
 pub struct App {
     pub(crate) service: StoreService,
     pub(crate) feed: Feed,
+    pub(crate) conditions: Conditions,
     pub(crate) role: watch::Receiver<Role>,
     pub(crate) document: Bytes,
     pub(crate) facts: Arc<Facts>,
@@ -81,12 +83,14 @@ impl App {
     /// `GET /events`. Needs a tokio runtime.
     pub fn new(service: StoreService, role: watch::Receiver<Role>, stop: CancellationToken) -> Self {
         let feed = Feed::start(service.clone(), stop.clone());
+        let conditions = Conditions::start(service.clone(), stop.clone());
         let document = crate::openapi_text().into();
         let (facts, dashboard) = (Arc::default(), ui::dashboard as ui::Find);
         let log_readers = Arc::new(Semaphore::new(LOG_READERS_MAX));
         Self {
             service,
             feed,
+            conditions,
             role,
             document,
             facts,

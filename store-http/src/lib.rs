@@ -7,6 +7,7 @@ mod answers;
 mod app;
 mod body;
 mod conditional;
+mod conditions;
 mod feed;
 mod lists;
 pub mod metrics;

@@ -6,74 +6,14 @@ mod common;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, BodyDataStream};
-use axum::http::{HeaderMap, StatusCode};
-use common::{Api, request};
-use futures::StreamExt as _;
+use axum::http::StatusCode;
+use common::Api;
+use common::stream::{Message, Reader};
 use pretty_assertions::assert_eq;
 use rstest::rstest;
-use serde_json::{Value, json};
+use serde_json::json;
 use store_core::ports::StoreRepository;
 use store_core::testing::{MemoryRepository, TestClock};
-use tower::ServiceExt as _;
-
-/// A reader of the stream.
-struct Reader {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: BodyDataStream,
-    text: String,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-struct Message {
-    id: String,
-    event: String,
-    data: Value,
-}
-
-impl Reader {
-    async fn open(api: &Api, path: &str, last_event_id: Option<&str>) -> Self {
-        let mut request = request("GET", path);
-        if let Some(id) = last_event_id {
-            request = request.header("last-event-id", id);
-        }
-        let response = api.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
-        let (parts, body) = response.into_parts();
-        Self { status: parts.status, headers: parts.headers, body: body.into_data_stream(), text: String::new() }
-    }
-
-    /// The next block: a message or a comment. `None` at the end of the stream.
-    async fn block(&mut self) -> Option<String> {
-        loop {
-            if let Some((block, rest)) = self.text.split_once("\n\n") {
-                let block = block.to_owned();
-                self.text = rest.to_string();
-                return Some(block);
-            }
-            let chunk = self.body.next().await?.unwrap();
-            self.text.push_str(std::str::from_utf8(&chunk).unwrap());
-        }
-    }
-
-    async fn message(&mut self) -> Option<Message> {
-        loop {
-            let block = self.block().await?;
-            let field = |name: &str| block.lines().find_map(|line| Some(line.strip_prefix(name)?.trim().to_owned()));
-            if let (Some(id), Some(event), Some(data)) = (field("id:"), field("event:"), field("data:")) {
-                return Some(Message { id, event, data: serde_json::from_str(&data).unwrap() });
-            }
-        }
-    }
-
-    async fn messages(&mut self, count: usize) -> Vec<Message> {
-        let mut messages = Vec::new();
-        while messages.len() < count {
-            messages.push(self.message().await.expect("another message"));
-        }
-        messages
-    }
-}
 
 #[tokio::test(start_paused = true)]
 async fn a_reader_sees_what_happens_from_now_on() {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::conditions::Judgement;
 use crate::lifecycle::{
     Blocker, Condition, Failure, Gate, GateRecord, Progress, Published, Status, Store, TeardownEvidence,
 };
@@ -102,6 +103,30 @@ impl From<Failure> for FailureDocument {
     }
 }
 
+/// How a READY store is doing, as its document has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ConditionDocument {
+    /// The store.
+    pub store_id: String,
+    /// `healthy`, `degraded` or `unknown`.
+    pub condition: String,
+    /// Why it is degraded.
+    pub degraded: Option<FailureDocument>,
+    /// Whether the public URL can answer.
+    pub published: Published,
+    /// Why it cannot, where that is known.
+    pub unpublished: Option<FailureDocument>,
+}
+
+impl ConditionDocument {
+    /// How this store is doing; `None` unless it is READY.
+    pub fn of(store: StoreDocument) -> Option<Self> {
+        let StoreDocument { id, condition, degraded, published, unpublished, .. } = store;
+        Some(Self { store_id: id, condition: condition?, degraded, published, unpublished })
+    }
+}
+
 /// A page of stores.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -118,8 +143,7 @@ impl StoreDocument {
     pub(super) fn new(
         store: &Store,
         queue_position: Option<usize>,
-        condition: Option<Condition>,
-        (published, unpublished): (Published, Option<Failure>),
+        judgement: Judgement,
         parked: Option<String>,
     ) -> Self {
         let status = store.status();
@@ -132,6 +156,7 @@ impl StoreDocument {
             Progress::Deleted(deleted) => (Some(deleted.evidence.clone()), None),
             _ => (None, None),
         };
+        let Judgement { condition, published, unpublished, .. } = judgement;
         let (condition, degraded) = name_condition(condition);
         Self {
             id: store.id.to_string(),

@@ -1,5 +1,6 @@
 //! What HTTP, the CLI and other programs call: create, read, delete and retry stores, and follow what happens.
 
+mod conditions;
 mod document;
 mod error;
 mod looking;
@@ -12,16 +13,17 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-pub use document::{FailureDocument, StoreDocument, StoreList};
+pub use conditions::Outlook;
+pub use document::{ConditionDocument, FailureDocument, StoreDocument, StoreList};
 pub use error::{FieldError, ServiceError};
 pub use pods::{PodComponent, PodDocument, PodList};
 pub use request::{CreateStore, PatchStore, RetryStore, StoreRef};
 pub use settings::{ServiceParts, ServiceSettings};
 
-use crate::lifecycle::{Condition, Event, Failure, FailureCode, Position, Progress, Published, Status, Store};
+use crate::lifecycle::{Event, FailureCode, Position, Progress, Status, Store};
 use crate::planted::{Bug, planted};
-use crate::ports::{Created, Freshness, ListQuery, NamespaceSeen, NewStore, RepositoryError};
-use crate::reconcile::{ClusterState, Core, Reconciler, Scope, condition};
+use crate::ports::{Created, ListQuery, NewStore, RepositoryError};
+use crate::reconcile::{ClusterState, Core, Reconciler, Scope};
 use crate::store::{SealedPassword, StoreId};
 
 /// The platform as a program sees it. Cheap to clone.
@@ -241,9 +243,9 @@ impl StoreService {
     }
 
     async fn describe(&self, store: Store, queue: &BTreeMap<StoreId, usize>) -> StoreDocument {
-        let (condition, published) = self.judge(&store).await;
+        let judgement = self.judge(&store).await;
         let parked = if store.is_settled() { None } else { self.parked_reason(&store.id) };
-        StoreDocument::new(&store, queue.get(&store.id).copied(), condition, published, parked)
+        StoreDocument::new(&store, queue.get(&store.id).copied(), judgement, parked)
     }
 
     /// Why a store that is on its way does not move: the cluster is away or another one, or it hides this store, or
@@ -252,20 +254,6 @@ impl StoreService {
         match self.cluster() {
             ClusterState::Unchecked => None,
             state => state.parked_reason().or_else(|| self.core.parked(id)),
-        }
-    }
-
-    async fn judge(&self, store: &Store) -> (Option<Condition>, (Published, Option<Failure>)) {
-        let is_ready = store.status() == Status::Ready;
-        if !is_ready || !self.cluster().is_open() {
-            return (is_ready.then_some(Condition::Unknown), (Published::Unknown, None));
-        }
-        match self.core.probe.observe(store, Freshness::Cached).await {
-            Ok(seen) if seen.namespace != NamespaceSeen::Unknown => {
-                let condition = condition(store, &seen, self.core.clock.now());
-                (Some(condition), (seen.published, seen.unpublished))
-            }
-            Ok(_) | Err(_) => (Some(Condition::Unknown), (Published::Unknown, None)),
         }
     }
 }

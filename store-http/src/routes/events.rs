@@ -20,6 +20,7 @@ use utoipa::ToSchema;
 use super::store_id;
 use crate::answers::{CommonProblems, StoreProblems};
 use crate::app::App;
+use crate::conditions;
 use crate::feed::{Item, Reader, Start};
 use crate::problem::{Kind, Problem, Refusal};
 use crate::query::{Parameters, number};
@@ -84,6 +85,10 @@ pub(super) async fn history(
 /// The id of a message is its position, its name is the event's kind, its data the event as JSON. Without a position it
 /// begins now; a position that is not known gets the message `reset` with the current position, and the reader must
 /// read the stores again. A comment every 15 s keeps the connection alive.
+///
+/// Of READY stores it also tells how they are doing, which no event does: the message `condition`, without an id, has a
+/// `ConditionDocument` as data, and comes when any of it is another than before, at most once a second for a store. Only
+/// the last one counts; whoever begins after a position also gets those of the last minute.
 #[utoipa::path(
     get,
     path = "/events",
@@ -116,8 +121,11 @@ pub(super) async fn follow(
     }
     let busy = || Refusal::new(Kind::Overloaded, "too many readers follow the events; come again in a while");
     let place = app.feed.place().ok_or_else(busy)?;
-    let reader = app.feed.reader(start(position, &headers), place).await?;
-    let stream = Sse::new(messages(reader, store)).keep_alive(KeepAlive::new().interval(HEARTBEAT).text("heartbeat"));
+    let start = start(position, &headers);
+    let conditions = app.conditions.reader(start, store.clone());
+    let reader = app.feed.reader(start, place).await?;
+    let stream = Sse::new(messages(reader, conditions, store))
+        .keep_alive(KeepAlive::new().interval(HEARTBEAT).text("heartbeat"));
     let headers = [
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
         (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
@@ -133,15 +141,24 @@ fn start(position: Option<Position>, headers: &HeaderMap) -> Start {
     }
 }
 
-fn messages(reader: Reader, store: Option<StoreId>) -> impl Stream<Item = Result<Message, Infallible>> {
-    stream::unfold((reader, store), |(mut reader, store)| async {
+fn messages(
+    reader: Reader,
+    conditions: conditions::Reader,
+    store: Option<StoreId>,
+) -> impl Stream<Item = Result<Message, Infallible>> {
+    stream::unfold((reader, conditions, store), |(mut reader, mut conditions, store)| async {
         loop {
-            let message = match reader.next().await? {
-                Item::Event(event) if store.as_ref().is_some_and(|id| *id != event.store_id) => continue,
-                Item::Event(event) => message(event.position, event.kind.as_str(), &*event),
-                Item::Reset(position) => message(position, "reset", serde_json::json!({ "position": position })),
+            let message = tokio::select! {
+                biased;
+                item = reader.next() => match item? {
+                    Item::Event(event) if store.as_ref().is_some_and(|id| *id != event.store_id) => continue,
+                    Item::Event(event) => message(event.position, event.kind.as_str(), &*event),
+                    Item::Reset(position) => message(position, "reset", serde_json::json!({ "position": position })),
+                },
+                // Without an id, so that a reader who comes back resumes after the last event.
+                condition = conditions.next() => Message::default().event("condition").data(&*condition),
             };
-            return Some((Ok(message), (reader, store)));
+            return Some((Ok(message), (reader, conditions, store)));
         }
     })
 }

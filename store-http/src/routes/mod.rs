@@ -16,6 +16,7 @@ use axum::Router;
 use axum::extract::{Path, rejection::PathRejection};
 use axum::http::{Method, Uri};
 use axum::response::IntoResponse;
+use store_core::service::ConditionDocument;
 use store_core::store::StoreId;
 use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -40,6 +41,7 @@ const API: &str = "/api/v1";
     ),
     servers((url = "/", description = "This server")),
     security(("token" = [])),
+    components(schemas(ConditionDocument)),
     modifiers(&Security),
     tags(
         (name = "stores", description = "Stores, and what happens to them"),

@@ -3,6 +3,7 @@
 
 pub mod broken;
 pub mod document;
+pub mod stream;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use axum::http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use store_core::StoreService;
-use store_core::ports::{Clock, StoreRepository};
+use store_core::ports::{Clock, HealthProbe, StoreRepository};
 use store_core::reconcile::{Reconciler, ReconcilerSettings, Scope};
 use store_core::service::{ServiceParts, ServiceSettings};
 use store_core::store::{CredentialsCipher, CredentialsKey, PublicUrlTemplate};
@@ -59,7 +60,15 @@ impl Api {
 
     /// With an application that differs.
     pub fn changed(repository: Arc<dyn StoreRepository>, change: impl FnOnce(App) -> App) -> Self {
-        let (service, cluster) = service(repository);
+        Self::with(service(repository), change)
+    }
+
+    /// With a cluster of which this is seen.
+    pub fn seeing(repository: Arc<dyn StoreRepository>, probe: Arc<dyn HealthProbe>) -> Self {
+        Self::with(service_seeing(repository, |_| probe), |app| app)
+    }
+
+    fn with((service, cluster): (StoreService, FakeCluster), change: impl FnOnce(App) -> App) -> Self {
         let (role, roles) = watch::channel(Role::Working);
         let stop = CancellationToken::new();
         let allowed = [AllowedHost::parse("*.shops.example").expect("a host")];
@@ -178,12 +187,19 @@ impl Answer {
 
 /// A service on this repository and a simulated cluster, as one process has it.
 pub fn service(repository: Arc<dyn StoreRepository>) -> (StoreService, FakeCluster) {
+    service_seeing(repository, |cluster| Arc::new(cluster.clone()))
+}
+
+fn service_seeing(
+    repository: Arc<dyn StoreRepository>,
+    see: impl FnOnce(&FakeCluster) -> Arc<dyn HealthProbe>,
+) -> (StoreService, FakeCluster) {
     let clock: Arc<dyn Clock> = Arc::new(TestClock::new());
     let cluster = FakeCluster::new(Arc::clone(&clock), Timings::default());
     let parts = ServiceParts {
         repository,
         deployer: Arc::new(cluster.clone()),
-        probe: Arc::new(cluster.clone()),
+        probe: see(&cluster),
         clock,
         // Each process has random numbers of its own.
         entropy: Arc::new(SeededEntropy::new(PROCESSES.fetch_add(1, Ordering::SeqCst))),
