@@ -3,23 +3,26 @@
 mod common;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, BodyDataStream};
 use axum::http::StatusCode;
 use axum::response::Response;
 use common::{Api, request};
-use futures::StreamExt as _;
+use futures::{StreamExt as _, stream};
 use http_body_util::BodyExt as _;
 use rstest::rstest;
 use serde_json::Value;
+use store_core::ports::ClusterIdentity;
 use store_core::reconcile::ReconcilerSettings;
 use store_core::service::{ServiceSettings, StoreRef};
 use store_core::store::PublicUrlTemplate;
-use store_core::testing::{SeededEntropy, TestClock};
+use store_core::testing::{MemoryRepository, MockHealthProbe, SeededEntropy, TestClock};
 use store_demo::{Demo, DemoParts};
 use store_http::{App, HostRule, Role};
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
@@ -113,6 +116,45 @@ async fn a_followed_log_ends_after_an_hour() {
     let answer = shop.get("tea-house", "logs?component=application&tail=1&follow=true").await;
     let lines = count(answer.into_body().into_data_stream()).await;
     assert!((3_590..=3_601).contains(&lines), "{lines}");
+}
+
+/// A cluster whose every log says one line and then nothing more, without an end.
+fn stalling() -> MockHealthProbe {
+    let mut probe = MockHealthProbe::new();
+    let identity = || ClusterIdentity { uid: "stalling".to_owned(), version: "stalling".to_owned() };
+    probe.expect_cluster().returning(move || Ok(identity()));
+    probe.expect_changes().returning(|| stream::pending().boxed());
+    let said = || stream::iter([Ok("a line".to_owned())]).chain(stream::pending()).boxed();
+    probe.expect_logs().returning(move |_, _| Ok(Some(said())));
+    probe
+}
+
+#[rstest]
+#[case::it_takes_too_long(false, 30)]
+#[case::the_server_stops(true, 5)]
+#[tokio::test(start_paused = true)]
+async fn a_log_that_is_cut_off_is_not_taken_for_a_whole_one(#[case] stops: bool, #[case] seconds: u64) {
+    let api = Api::seeing(Arc::new(MemoryRepository::new(Arc::new(TestClock::new()))), Arc::new(stalling()));
+    let id = api.create("mystore").await;
+    let read = async |query: &str| {
+        let path = format!("/api/v1/stores/{id}/logs?component=setup{query}");
+        let request = request("GET", &path).body(Body::empty()).expect("a request");
+        let answer = api.router.clone().oneshot(request).await.expect("the router never fails");
+        assert_eq!(answer.status(), StatusCode::OK);
+        let mut body = answer.into_body().into_data_stream();
+        assert_eq!(body.next().await.expect("a line").expect("a part"), "a line\n");
+        body
+    };
+    let (mut read_once, mut followed) = (read("").await, read("&follow=true").await);
+    if stops {
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        api.stop.cancel();
+    }
+    let began = Instant::now();
+    let cut = read_once.next().await.expect("it does not just end").expect_err("it breaks off");
+    assert!(format!("{cut:?}").contains("cut off"), "{cut:?}");
+    assert!(stops || began.elapsed() == Duration::from_secs(seconds), "{:?}", began.elapsed());
+    assert!(!stops || followed.next().await.is_none(), "one that is followed has no end to miss");
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,7 +8,8 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use futures::{Stream, StreamExt as _};
+use futures::future::BoxFuture;
+use futures::{FutureExt as _, Stream, StreamExt as _, stream};
 use store_core::ports::{LogRequest, LogStream, PortError};
 use store_core::service::{PodComponent, PodList, StoreRef};
 
@@ -46,7 +47,8 @@ pub(super) async fn pods(
 /// Reads the log of the newest pod of a component.
 ///
 /// One line for each line of the log; lines longer than 16 KiB are cut. With `follow` the answer goes on with what is
-/// said from now, until the container ends, or for an hour. There is a limit to how many logs are read at once: beyond
+/// said from now, until the container ends, or for an hour. Without it, a log that cannot be read to its end within 30 s
+/// breaks the answer off, so that it is not taken for a whole one. There is a limit to how many logs are read at once: beyond
 /// it, the answer is 503, and `Retry-After` says when to come again.
 #[utoipa::path(
     get,
@@ -78,16 +80,17 @@ pub(super) async fn logs(
     let request = log_request(query.as_deref())?;
     let busy = || Refusal::new(Kind::Overloaded, "too many logs are read at once; come again in a while");
     let place = app.log_readers.clone().try_acquire_owned().map_err(|_| busy())?;
+    let follow = request.follow;
     let lines = app.service.logs(&StoreRef::Id(id), request).await?;
-    let limit = if request.follow { FOLLOWED_FOR } else { READ_WITHIN };
+    let limit = if follow { FOLLOWED_FOR } else { READ_WITHIN };
     let stop = app.stop.clone();
-    let ended = async move {
+    let over = async move {
         tokio::select! {
-            () = stop.cancelled() => {}
-            () = tokio::time::sleep(limit) => {}
+            () = stop.cancelled() => "the server stops",
+            () = tokio::time::sleep(limit) => "it takes too long to read",
         }
     };
-    let body = text(lines).take_until(Box::pin(ended)).map(move |part| {
+    let said = text(lines, over.boxed(), follow).map(move |part| {
         // The place is free again when the stream is dropped.
         let _ = &place;
         part
@@ -98,7 +101,7 @@ pub(super) async fn logs(
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
         (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
     ];
-    Ok((headers, Body::from_stream(body)).into_response())
+    Ok((headers, Body::from_stream(said)).into_response())
 }
 
 fn log_request(query: Option<&str>) -> Result<LogRequest, Refusal> {
@@ -113,16 +116,29 @@ fn log_request(query: Option<&str>) -> Result<LogRequest, Refusal> {
     Ok(LogRequest::of(component.into()).tail(tail).following(follow.unwrap_or_default()))
 }
 
-/// A log that breaks off breaks the answer off, so that nobody takes it for a whole one.
-fn text(lines: LogStream) -> impl Stream<Item = Result<Bytes, PortError>> + Send {
-    lines.map(|line| match line {
-        Ok(mut line) => {
-            line.push('\n');
-            Ok(Bytes::from(line))
-        }
-        Err(error) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "a log broke off");
-            Err(error)
+/// The lines until they end or it is `over`, with the reason. One that is followed has no end to miss; any other log that
+/// is cut off, or breaks off, breaks the answer off, so that nobody takes it for a whole one.
+fn text(
+    lines: LogStream,
+    over: BoxFuture<'static, &'static str>,
+    follow: bool,
+) -> impl Stream<Item = Result<Bytes, PortError>> + Send {
+    stream::unfold(Some((lines, over)), move |reading| async move {
+        let (mut lines, mut over) = reading?;
+        let line = tokio::select! {
+            biased;
+            why = &mut over => (!follow).then(|| Err(PortError::transient(format!("the log was cut off: {why}")))),
+            line = lines.next() => line,
+        };
+        match line? {
+            Ok(mut line) => {
+                line.push('\n');
+                Some((Ok(Bytes::from(line)), Some((lines, over))))
+            }
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "a log broke off");
+                Some((Err(error), None))
+            }
         }
     })
 }
