@@ -25,7 +25,7 @@ pub(crate) const LOG_READERS_MAX: usize = 64;
 /// Who works on the stores of this database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "state", rename_all = "snake_case")]
-pub enum Role {
+pub enum ReconcilerRole {
     /// This process.
     Working,
     /// Not this process.
@@ -66,7 +66,7 @@ pub struct App {
     pub(crate) service: StoreService,
     pub(crate) feed: Feed,
     pub(crate) conditions: Conditions,
-    pub(crate) role: watch::Receiver<Role>,
+    pub(crate) role: watch::Receiver<ReconcilerRole>,
     pub(crate) document: Bytes,
     pub(crate) facts: Arc<Facts>,
     pub(crate) dashboard: ui::Find,
@@ -81,7 +81,7 @@ pub struct App {
 impl App {
     /// Puts the routes' needs together, and starts following the changes until `stop`, which also ends the streams of
     /// `GET /events`. Needs a tokio runtime.
-    pub fn new(service: StoreService, role: watch::Receiver<Role>, stop: CancellationToken) -> Self {
+    pub fn new(service: StoreService, role: watch::Receiver<ReconcilerRole>, stop: CancellationToken) -> Self {
         let feed = Feed::start(service.clone(), stop.clone());
         let conditions = Conditions::start(service.clone(), stop.clone());
         let document = crate::openapi_text().into();

@@ -19,7 +19,8 @@ pub mod run;
 pub mod server;
 pub mod tokens;
 
-pub use app::{App, Facts, Role};
+use app::ReconcilerRole as Role;
+pub use app::{App, Facts, ReconcilerRole};
 pub use middleware::HostRule;
 pub use problem::Problem;
 pub use routes::openapi;

@@ -21,7 +21,7 @@ use store_core::service::{ServiceSettings, StoreRef};
 use store_core::store::PublicUrlTemplate;
 use store_core::testing::{MemoryRepository, SeededEntropy, TestClock};
 use store_demo::{Demo, DemoParts};
-use store_http::{App, HostRule, Role, metrics};
+use store_http::{App, HostRule, ReconcilerRole, metrics};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
@@ -194,7 +194,7 @@ async fn of_pods(document: &mut Document) {
     let (clock, entropy) = (Arc::new(TestClock::new()), Arc::new(SeededEntropy::new(1)));
     let demo = Demo::start(DemoParts { clock, entropy, settings, stores: 0 }).await.unwrap();
     let hosts = HostRule::new("127.0.0.1:5000".parse().unwrap(), &[]);
-    let (_role, roles) = watch::channel(Role::Working);
+    let (_role, roles) = watch::channel(ReconcilerRole::Working);
     let router = App::new(demo.service().clone(), roles, CancellationToken::new()).into_router(hosts);
     let id = demo.service().get(&StoreRef::parse("tea-house").unwrap()).await.unwrap().id;
     for (end, status) in [("pods", 200), ("logs?component=application", 200), ("logs", 400)] {

@@ -20,7 +20,7 @@ use store_core::service::{ServiceSettings, StoreRef};
 use store_core::store::PublicUrlTemplate;
 use store_core::testing::{MemoryRepository, MockHealthProbe, SeededEntropy, TestClock};
 use store_demo::{Demo, DemoParts};
-use store_http::{App, HostRule, Role};
+use store_http::{App, HostRule, ReconcilerRole};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -43,7 +43,7 @@ impl Shop {
         let demo = Demo::start(DemoParts { clock, entropy, settings, stores: 0 }).await.expect("a demo");
         let stop = CancellationToken::new();
         let hosts = HostRule::new("127.0.0.1:5000".parse().expect("an address"), &[]);
-        let (_, roles) = watch::channel(Role::Working);
+        let (_, roles) = watch::channel(ReconcilerRole::Working);
         let router = App::new(demo.service().clone(), roles, stop.clone()).into_router(hosts);
         Self { demo, router, stop }
     }

@@ -13,7 +13,7 @@ use rstest::rstest;
 use serde_json::json;
 use store_core::ports::RepositoryError;
 use store_core::testing::MockStoreRepository;
-use store_http::Role;
+use store_http::ReconcilerRole;
 
 #[rstest]
 #[case("/health")]
@@ -48,7 +48,7 @@ async fn readiness_tells_why_work_is_parked() {
 #[tokio::test]
 async fn readiness_tells_of_a_standby() {
     let api = Api::new();
-    api.role.send_replace(Role::Standby { reason: "another process works".to_owned() });
+    api.role.send_replace(ReconcilerRole::Standby { reason: "another process works".to_owned() });
     let answer = api.get("/readyz").await;
     assert_eq!((answer.status, &answer.json()["reconciler"]["state"]), (StatusCode::OK, &json!("standby")));
     assert_eq!(answer.json()["parked"], "another process works");

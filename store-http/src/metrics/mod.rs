@@ -12,7 +12,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, 
 use store_core::StoreService;
 use tokio::time::Instant;
 
-use crate::app::Role;
+use crate::app::ReconcilerRole;
 
 pub(crate) use census::Census;
 pub(crate) use requests::Measured;
@@ -72,13 +72,13 @@ fn describe() {
 
 impl Metrics {
     /// Everything as text, after a look at database and cluster.
-    pub(crate) async fn render(&self, service: &StoreService, role: &Role) -> String {
+    pub(crate) async fn render(&self, service: &StoreService, role: &ReconcilerRole) -> String {
         let begun = Instant::now();
         let is_up = service.check_database().await.is_ok();
         histogram!(DATABASE_CHECK).record(begun.elapsed());
         gauge!(DATABASE).set(f64::from(is_up));
         gauge!(CLUSTER).set(f64::from(service.cluster().is_open()));
-        gauge!(WORKING).set(f64::from(*role == Role::Working));
+        gauge!(WORKING).set(f64::from(*role == ReconcilerRole::Working));
         gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
         self.0.render()
     }

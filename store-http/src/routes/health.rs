@@ -9,7 +9,7 @@ use store_core::reconcile::ClusterState;
 use utoipa::ToSchema;
 
 use crate::answers::{CallerProblems, OpenProblems};
-use crate::app::{App, Role};
+use crate::app::{App, ReconcilerRole};
 use crate::problem::Problem;
 
 /// The server is there.
@@ -34,7 +34,7 @@ pub(crate) struct Readiness {
     /// The cluster, as last seen. Reads and wishes work without it.
     pub cluster: ClusterState,
     /// Who works on the stores.
-    pub reconciler: Role,
+    pub reconciler: ReconcilerRole,
     /// Why nothing moves, where something holds up all stores.
     pub parked: Option<String>,
 }
@@ -90,8 +90,8 @@ pub(super) async fn readyz(State(app): State<App>) -> Response {
     let cluster = app.service.cluster();
     let reconciler = app.role.borrow().clone();
     let parked = match &reconciler {
-        Role::Working => cluster.parked_reason(),
-        Role::Standby { reason } => Some(reason.clone()),
+        ReconcilerRole::Working => cluster.parked_reason(),
+        ReconcilerRole::Standby { reason } => Some(reason.clone()),
     };
     let (code, status) = match &database {
         None => (StatusCode::OK, "ready"),

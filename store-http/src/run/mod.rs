@@ -23,7 +23,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::tokens::{self, NewToken, TokenName, TokenRole, TokensFile};
-use crate::{App, Facts, HostRule, Role, metrics, server};
+use crate::{App, Facts, HostRule, ReconcilerRole, metrics, server};
 
 const FAILURE: u8 = 1;
 const USAGE: u8 = 2;
@@ -164,7 +164,7 @@ async fn serve(configuration: Configuration) -> Result<(), Failure> {
     platform.facts().iter().for_each(|fact| tracing::info!("using {fact}"));
     platform.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
     let start = platform.start(Scope::All).map_err(|error| Failure::error(&error))?;
-    let (role, roles) = watch::channel(Role::Working);
+    let (role, roles) = watch::channel(ReconcilerRole::Working);
     let address = listener.local_addr().map_err(|error| Failure::error(&error))?;
     tracing::info!("listening on http://{address}");
     let addresses = &configuration.addresses;
@@ -214,7 +214,7 @@ fn router(
 async fn work(
     platform: &Platform,
     first: Start,
-    role: &watch::Sender<Role>,
+    role: &watch::Sender<ReconcilerRole>,
     stop: &CancellationToken,
 ) -> Result<(), LockError> {
     let mut start: Result<Start, LockError> = Ok(first);
@@ -224,7 +224,7 @@ async fn work(
         match start {
             Ok(Start::Working(work)) => {
                 drop(watching);
-                role.send_replace(Role::Working);
+                role.send_replace(ReconcilerRole::Working);
                 tracing::info!("this process works on the stores of the database");
                 stop.cancelled().await;
                 drain(work).await;
@@ -248,13 +248,13 @@ async fn work(
     }
 }
 
-fn stand_by(role: &watch::Sender<Role>, holder: Option<u32>) {
+fn stand_by(role: &watch::Sender<ReconcilerRole>, holder: Option<u32>) {
     let who = holder.map(|pid| format!(" (process {pid})")).unwrap_or_default();
     let reason = format!("another process{who} works on the stores of this database; this one takes over when it ends");
-    let standby = Role::Standby { reason };
+    let standby = ReconcilerRole::Standby { reason };
     role.send_if_modified(|known| {
         let is_new = *known != standby;
-        if let (true, Role::Standby { reason }) = (is_new, &standby) {
+        if let (true, ReconcilerRole::Standby { reason }) = (is_new, &standby) {
             tracing::info!("{reason}");
         }
         *known = standby;

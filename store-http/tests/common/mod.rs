@@ -22,7 +22,7 @@ use store_core::service::{ServiceParts, ServiceSettings};
 use store_core::store::{CredentialsCipher, CredentialsKey, PublicUrlTemplate};
 use store_core::testing::{FakeCluster, MemoryRepository, SeededEntropy, TestClock, Timings};
 use store_http::tokens::{self, NewToken, TokenRole, TokensFile};
-use store_http::{App, Facts, HostRule, Role};
+use store_http::{App, Facts, HostRule, ReconcilerRole};
 use store_platform::configuration::AllowedHost;
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -37,7 +37,7 @@ pub struct Api {
     pub router: Router,
     pub service: StoreService,
     pub cluster: FakeCluster,
-    pub role: watch::Sender<Role>,
+    pub role: watch::Sender<ReconcilerRole>,
     pub stop: CancellationToken,
 }
 
@@ -69,7 +69,7 @@ impl Api {
     }
 
     fn with((service, cluster): (StoreService, FakeCluster), change: impl FnOnce(App) -> App) -> Self {
-        let (role, roles) = watch::channel(Role::Working);
+        let (role, roles) = watch::channel(ReconcilerRole::Working);
         let stop = CancellationToken::new();
         let allowed = [AllowedHost::parse("*.shops.example").expect("a host")];
         let hosts = HostRule::new("127.0.0.1:5000".parse().expect("an address"), &allowed);
