@@ -433,6 +433,25 @@ async fn the_doctor_looks_at_a_server_from_outside() {
     nobody.command(&["--server", "http://127.0.0.1:1", "doctor"]).assert().code(1).stdout(contains("fail  server"));
 }
 
+/// A server that asks for tokens tells strangers no more.
+#[rstest]
+#[case(200, "ready", ["ok", "warn"])]
+#[case(503, "unready", ["fail", "warn"])]
+#[tokio::test]
+async fn the_doctor_claims_nothing_that_the_server_does_not_tell(
+    #[case] code: u16,
+    #[case] status: &str,
+    #[case] expected: [&str; 2],
+) {
+    let server = with_store("READY").await;
+    let ready = Mock::given(method("GET")).and(path("/readyz"));
+    ready.respond_with(json_answer(code, json!({ "status": status }))).mount(&server).await;
+    let output = Cli::new().on(&server, &["doctor", "-o", "json"]).output().unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let verdicts: Vec<_> = report["checks"].as_array().unwrap().iter().take(2).map(|check| &check["verdict"]).collect();
+    assert_eq!(verdicts, expected);
+}
+
 #[rstest]
 #[case(&["open", "demo"], "http://demo.localhost/\n")]
 #[case(&["open", "demo", "--admin", "--print"], "http://demo.localhost/app\n")]

@@ -9,7 +9,8 @@ use utoipa::ToSchema;
 
 /// The media type of every error.
 pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
-const RETRY_AFTER_SECONDS: &str = "2";
+/// Whoever could not be served is to come again after this time.
+pub(crate) const RETRY_AFTER_SECONDS: &str = "2";
 
 /// An error, as RFC 9457 has it, with `errors` for fields, `request_id`, and `message` for simple clients.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

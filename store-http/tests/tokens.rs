@@ -4,8 +4,11 @@
 
 mod common;
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
+use common::broken::Broken;
 use common::{Api, Guarded, request};
 use futures::StreamExt as _;
 use pretty_assertions::assert_eq;
@@ -26,7 +29,8 @@ fn routes() -> Vec<Route> {
     let mut routes = Vec::new();
     for (path, operations) in document["paths"].as_object().unwrap() {
         for (method, operation) in operations.as_object().unwrap() {
-            let is_open = operation["security"] == json!([{}]);
+            let security = operation["security"].as_array().cloned().unwrap_or_default();
+            let is_open = security.contains(&json!({}));
             let path = path.replace("{id}", "a123456789");
             let alias = path.strip_prefix("/api/v1").map(str::to_owned);
             for path in [Some(path), alias].into_iter().flatten() {
@@ -110,6 +114,36 @@ fn what_is_open_is_known() {
     let mut open: Vec<_> = routes().into_iter().filter(|route| route.is_open).map(|route| route.path).collect();
     open.sort();
     assert_eq!(open, ["/api/v1/health", "/health", "/livez", "/readyz"]);
+}
+
+/// What is said of the database, the cluster and other processes is for those who are let in.
+#[rstest]
+#[case::nobody(None, &["status"])]
+#[case::wrong(Some("Bearer stp_unknown"), &["status"])]
+#[case::viewer(Some("viewer"), &["cluster", "database", "parked", "reconciler", "status"])]
+#[case::admin(Some("admin"), &["cluster", "database", "parked", "reconciler", "status"])]
+#[tokio::test]
+async fn strangers_learn_only_whether_it_works(#[case] authorization: Option<&str>, #[case] members: &[&str]) {
+    let (broken, whole) = (Guarded::on(Arc::new(Broken::Failing)), Guarded::new());
+    for (guarded, status, word) in [(broken, 503, "unready"), (whole, 200, "ready")] {
+        let authorization = authorization.map(|authorization| match authorization {
+            "viewer" => format!("Bearer {}", guarded.viewer),
+            "admin" => format!("Bearer {}", guarded.admin),
+            other => other.to_owned(),
+        });
+        let (code, headers, body) = begin(&guarded.api, "GET", "/readyz", authorization.as_deref()).await;
+        let bytes = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+        let readiness: Value = serde_json::from_slice(&bytes).unwrap();
+        assert_eq!((code.as_u16(), &readiness["status"]), (status, &json!(word)));
+        assert_eq!(headers.contains_key(header::RETRY_AFTER), status == 503);
+        let told: Vec<_> = readiness.as_object().unwrap().keys().map(String::as_str).collect();
+        let expected = members.iter().copied().filter(|member| *member != "database" || status == 503);
+        assert_eq!(told, expected.collect::<Vec<_>>());
+        for path in ["/health", "/livez"] {
+            let (.., body) = begin(&guarded.api, "GET", path, None).await;
+            assert_eq!(axum::body::to_bytes(body, 1 << 20).await.unwrap(), r#"{"status":"healthy"}"#);
+        }
+    }
 }
 
 #[rstest]

@@ -15,8 +15,8 @@ use tokio::time::Instant;
 use crate::problem::{Kind, Refusal};
 use crate::tokens::{Identity, TokenRole, TokensFile};
 
-/// The routes that anybody may use: they tell nothing, and change nothing. Templates, not paths, so that no way of
-/// writing a path can make one route look like another.
+/// The routes that anybody may use: they change nothing, and tell strangers nothing but whether the server works.
+/// Templates, not paths, so that no way of writing a path can make one route look like another.
 const OPEN: [&str; 8] = ["/health", "/api/v1/health", "/livez", "/readyz", "/", "/ui", "/ui/", "/ui/{*path}"];
 /// How many failed authentications are logged in a window of time.
 const LOGGED_MAX: u32 = 20;
@@ -35,14 +35,17 @@ impl Guard {
     }
 }
 
-/// Lets through whoever may pass, with their [`Identity`] in the request and, for the access log, in the answer.
+/// Lets through whoever may pass, with their [`Identity`], where it is known, in the request and, for the access log, in
+/// the answer.
 pub(super) async fn check(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
-    let Some(tokens) = guard.tokens.as_ref().filter(|_| !is_open(&request)) else {
+    let Some(tokens) = &guard.tokens else {
         request.extensions_mut().insert(Identity::anybody());
         return next.run(request).await;
     };
     let (token, identity) = match authenticate(tokens, request.headers()) {
         Ok(known) => known,
+        // Strangers, who have no identity.
+        Err(_) if is_open(&request) => return next.run(request).await,
         Err(why) => {
             guard.failures.lock().unwrap_or_else(PoisonError::into_inner).log(why, &request);
             return why.refusal().into_response();

@@ -1,16 +1,17 @@
 //! Whether the server lives and can work, and the document that describes it.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use store_core::reconcile::ClusterState;
 use utoipa::ToSchema;
 
 use crate::answers::{CallerProblems, OpenProblems};
 use crate::app::{App, ReconcilerRole};
-use crate::problem::Problem;
+use crate::problem::{Problem, RETRY_AFTER_SECONDS};
+use crate::tokens::Identity;
 
 /// The server is there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -23,19 +24,24 @@ pub(crate) struct Health {
     pub simulated: bool,
 }
 
-/// Whether the server can answer, and whether stores move.
+/// Whether the server can answer, and whether stores move. Where the server asks for tokens, a request without one gets
+/// `status` alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Readiness {
     /// `ready`, or `unready` when the database cannot be used. Nothing else decides.
     #[schema(example = "ready")]
     pub status: String,
-    /// What is wrong with the database.
+    /// What is wrong with the database; absent where nothing is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database: Option<String>,
     /// The cluster, as last seen. Reads and wishes work without it.
-    pub cluster: ClusterState,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<ClusterState>,
     /// Who works on the stores.
-    pub reconciler: ReconcilerRole,
-    /// Why nothing moves, where something holds up all stores.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reconciler: Option<ReconcilerRole>,
+    /// Why nothing moves; absent where nothing holds up all stores.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parked: Option<String>,
 }
 
@@ -67,13 +73,14 @@ pub(super) async fn livez(app: State<App>) -> Json<Health> {
 
 /// Whether requests can be answered; for readiness probes.
 ///
-/// Also says how the cluster is and why work is parked; neither decides.
+/// Also says what is wrong with the database, how the cluster is and why work is parked, and only the first of these
+/// decides. Where the server asks for tokens, a request without one learns nothing but `status`.
 #[utoipa::path(
     get,
     path = "/readyz",
     tag = "operation",
     operation_id = "readyz",
-    security(()),
+    security((), ("token" = [])),
     responses(
         (status = 200, description = "Requests can be answered", body = Readiness),
         OpenProblems,
@@ -85,20 +92,30 @@ pub(super) async fn livez(app: State<App>) -> Json<Health> {
         )),
     )
 )]
-pub(super) async fn readyz(State(app): State<App>) -> Response {
+pub(super) async fn readyz(State(app): State<App>, caller: Option<Extension<Identity>>) -> Response {
     let database = app.service.check_database().await.err().map(|error| error.to_string());
-    let cluster = app.service.cluster();
-    let reconciler = app.role.borrow().clone();
-    let parked = match &reconciler {
-        ReconcilerRole::Working => cluster.parked_reason(),
-        ReconcilerRole::Standby { reason } => Some(reason.clone()),
+    let is_ready = database.is_none();
+    let mut readiness = Readiness {
+        status: if is_ready { "ready" } else { "unready" }.to_owned(),
+        database: None,
+        cluster: None,
+        reconciler: None,
+        parked: None,
     };
-    let (code, status) = match &database {
-        None => (StatusCode::OK, "ready"),
-        Some(_) => (StatusCode::SERVICE_UNAVAILABLE, "unready"),
-    };
-    let readiness = Readiness { status: status.to_owned(), database, cluster, reconciler, parked };
-    (code, Json(readiness)).into_response()
+    if caller.is_some() {
+        let cluster = app.service.cluster();
+        let reconciler = app.role.borrow().clone();
+        readiness.parked = match &reconciler {
+            ReconcilerRole::Working => cluster.parked_reason(),
+            ReconcilerRole::Standby { reason } => Some(reason.clone()),
+        };
+        (readiness.database, readiness.cluster, readiness.reconciler) = (database, Some(cluster), Some(reconciler));
+    }
+    if is_ready {
+        return Json(readiness).into_response();
+    }
+    let again = [(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS))];
+    (StatusCode::SERVICE_UNAVAILABLE, again, Json(readiness)).into_response()
 }
 
 /// This document.

@@ -34,10 +34,14 @@ fn server_state(status: u16, body: &Value, report: &mut Report) {
         return;
     }
     match text("database") {
-        None => report.ok("server", "answers"),
+        None if text("status") == Some("ready") => report.ok("server", "answers"),
+        None => report.fail("server", "answers, but cannot use its database", "see the server's log"),
         Some(reason) => report.fail("server", format!("answers, but: {reason}"), "see the server's log"),
     }
     match text("parked") {
+        None if body["cluster"].is_null() => {
+            report.warn("work", "whether it goes on, the server tells only those whom it knows", "run store login");
+        }
         None => report.ok("work", "goes on: the server reaches its cluster"),
         Some(reason) => {
             report.warn("work", format!("stands still: {reason}"), "run store doctor where the server runs");
