@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::stream;
+use futures::{StreamExt as _, future, stream};
 use jiff::Timestamp;
 use store_core::lifecycle::{Blocker, Failure, FailureCode, Gate, ObjectRef, Published, Store, VolumeFate};
 use store_core::ports::{
@@ -16,6 +16,7 @@ use store_core::ports::{
     SetupReport, SetupSeen, StopOutcome, Suspicion, VolumeSeen, WorkloadSeen,
 };
 use store_core::store::{Component, Engine, StoreCredentials, StoreId};
+use tokio::sync::broadcast;
 
 use crate::{Behaviour, pods};
 
@@ -30,10 +31,14 @@ const NAMESPACE_GOES: Duration = Duration::from_secs(4);
 /// How long after its installation a store that degrades does so.
 const DEGRADES_AFTER: Duration = Duration::from_secs(40);
 
+/// Whoever is further behind misses changes.
+const CHANGES_MAX: usize = 1024;
+
 /// The simulated cluster. Cheap to clone; clones are the same cluster.
 #[derive(Clone)]
 pub struct DemoCluster {
     namespaces: Arc<Mutex<BTreeMap<StoreId, Namespace>>>,
+    changes: broadcast::Sender<StoreId>,
     clock: Arc<dyn Clock>,
 }
 
@@ -54,7 +59,7 @@ struct Release {
 impl DemoCluster {
     /// An empty cluster.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { namespaces: Arc::default(), clock }
+        Self { namespaces: Arc::default(), changes: broadcast::Sender::new(CHANGES_MAX), clock }
     }
 
     /// Puts a store there as if it had been installed then.
@@ -91,6 +96,16 @@ impl DemoCluster {
             () = self.clock.sleep(how_long) => Ok(()),
             () = context.cancel.cancelled() => Err(PortError::new(ErrorClass::Cancelled, "stopped")),
         }
+    }
+
+    /// Tells of a change of this store that comes after this time.
+    fn announce(&self, store: &StoreId, after: Duration) {
+        let (changes, clock, store) = (self.changes.clone(), Arc::clone(&self.clock), store.clone());
+        tokio::spawn(async move {
+            clock.sleep(after).await;
+            // Perhaps nobody wants to know.
+            let _ = changes.send(store);
+        });
     }
 
     /// When the release that is there was installed.
@@ -138,12 +153,17 @@ impl Deployer for DemoCluster {
     }
 
     async fn install(&self, store: &Store, context: &ActionContext) -> Result<(), PortError> {
-        self.take(HELM * Behaviour::of(&store.name).slowness, context).await?;
+        let behaviour = Behaviour::of(&store.name);
+        self.take(HELM * behaviour.slowness, context).await?;
         let release = Release { installed_at: self.clock.now(), attempt: store.attempt() };
         self.change(store, |namespace| {
             namespace.has_volume = true;
             namespace.release.get_or_insert(release);
-        })
+        })?;
+        if behaviour.degrades {
+            self.announce(&store.id, DEGRADES_AFTER * behaviour.slowness);
+        }
+        Ok(())
     }
 
     async fn upgrade(&self, _: &Store, context: &ActionContext) -> Result<(), PortError> {
@@ -165,6 +185,7 @@ impl Deployer for DemoCluster {
         if let Some(namespace) = self.namespaces().get_mut(&store.id) {
             namespace.goes_at.get_or_insert(goes_at);
         }
+        self.announce(&store.id, Duration::ZERO);
         Ok(())
     }
 
@@ -195,7 +216,15 @@ impl HealthProbe for DemoCluster {
     }
 
     fn changes(&self) -> ChangeStream {
-        Box::pin(stream::pending())
+        let receiver = self.changes.subscribe();
+        let received = stream::unfold(receiver, |mut receiver| async move {
+            match receiver.recv().await {
+                Ok(store) => Some((Some(store), receiver)),
+                Err(broadcast::error::RecvError::Lagged(_)) => Some((None, receiver)),
+                Err(broadcast::error::RecvError::Closed) => None,
+            }
+        });
+        received.filter_map(future::ready).boxed()
     }
 
     async fn namespaces(&self) -> Result<Vec<(String, String)>, PortError> {

@@ -21,7 +21,7 @@ use store_core::{MemoryRepository, StoreService};
 pub use behaviour::Behaviour;
 pub use cluster::DemoCluster;
 
-/// Nothing reports changes of the simulated cluster, so moving stores are looked at this often.
+/// The simulated cluster tells of few of its changes, so moving stores are looked at this often.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What a demo is made of.

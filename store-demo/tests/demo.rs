@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::StreamExt as _;
 use store_core::StoreService;
 use store_core::lifecycle::{FailureCode, Status};
 use store_core::ports::ListQuery;
@@ -12,7 +13,7 @@ use store_core::service::{CreateStore, RetryStore, ServiceSettings, StoreDocumen
 use store_core::store::PublicUrlTemplate;
 use store_core::testing::{SeededEntropy, TestClock};
 use store_demo::{Demo, DemoParts};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 async fn demo(stores: usize) -> Demo {
     let template = PublicUrlTemplate::parse("http://{name}.localhost:5000").unwrap();
@@ -60,6 +61,23 @@ async fn it_begins_with_a_store_of_each_kind() {
     }
     let degraded = until(demo.service(), &named("degraded-bikes"), |store| store.degraded.is_some()).await;
     assert_eq!(degraded.degraded.unwrap().failure.code, FailureCode::CrashLoop);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_degrades_is_told_of() {
+    let demo = demo(0).await;
+    create(demo.service(), "degraded-garden").await;
+    let store = until(demo.service(), &named("degraded-garden"), |store| store.status == Status::Ready).await;
+    assert_eq!(store.condition.as_deref(), Some("healthy"));
+    let mut changes = demo.service().cluster_changes();
+    let changed = timeout(Duration::from_mins(1), changes.next()).await.unwrap().unwrap();
+    assert_eq!(changed.as_str(), store.id);
+    let outlook = demo.service().condition(&changed).await.unwrap().unwrap();
+    let next = outlook.next_verdict.expect("it is not believed at once");
+    assert_eq!((outlook.condition.condition.as_str(), next), ("healthy", Duration::from_secs(2)));
+    sleep(next).await;
+    let outlook = demo.service().condition(&changed).await.unwrap().unwrap();
+    assert_eq!(outlook.condition.condition, "degraded");
 }
 
 #[tokio::test(start_paused = true)]
