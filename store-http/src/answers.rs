@@ -97,6 +97,8 @@ pub(crate) enum StoreProblems {
 #[expect(dead_code, reason = "documentation only")]
 pub(crate) enum ConditionalProblems {
     /// The store has changed since; `ETag` has its version now.
-    #[response(status = 412, content_type = "application/problem+json")]
+    #[response(status = 412, content_type = "application/problem+json", headers(
+        ("ETag" = String, description = "The store's version now"),
+    ))]
     Changed(Problem),
 }

@@ -146,6 +146,11 @@ async fn of_stores(document: &mut Document) {
     let created = expect(document, &api, with_json("POST", "/api/v1/stores", &wanted("mystore")), 202).await;
     let id = created.json()["id"].as_str().unwrap().to_owned();
     expect(document, &api, with_json("POST", "/api/v1/stores", &wanted("mystore")), 409).await;
+    for _ in 0..2 {
+        let mut keyed = with_json("POST", "/api/v1/stores", &wanted("twice"));
+        keyed.headers_mut().insert("idempotency-key", "key-1".parse().unwrap());
+        expect(document, &api, keyed, 202).await;
+    }
     wrong_bodies(document, &api, ("POST", "/api/v1/stores"), &wanted_with("name", 5)).await;
 
     expect(document, &api, plain("GET", "/api/v1/stores"), 200).await;
@@ -241,6 +246,27 @@ async fn every_documented_answer_is_given_and_no_other() {
     of_pods(&mut document).await;
     let missing: Vec<_> = document.documented().difference(document.seen()).cloned().collect();
     assert_eq!(missing, [""; 0], "documented, but never seen");
+}
+
+/// Through references, parts of a whole, choices, and maps.
+#[test]
+fn what_is_not_documented_is_noticed() {
+    let document = Document::new();
+    let failure = json!({"code": "not_ready", "message": "", "object": null, "event": null, "hint": "", "reason": ""});
+    let condition =
+        |degraded: &Value| json!({"store_id": "", "condition": "", "degraded": degraded, "published": "no"});
+    let whole = condition(&failure);
+    assert_eq!(document.judge_value("ConditionDocument", &whole), Ok(()));
+    assert_eq!(document.judge_value("ConditionDocument", &condition(&Value::Null)), Ok(()));
+    let (mut more, mut more_inside) = (whole, failure);
+    more["more"] = json!(null);
+    more_inside["more"] = json!(null);
+    for value in [more, condition(&more_inside)] {
+        let verdict = document.judge_value("ConditionDocument", &value).unwrap_err();
+        assert!(verdict.contains("more is not documented"), "{verdict}");
+    }
+    let cluster = json!({"state": "open", "version": "1", "reason": ""});
+    assert!(document.judge_value("ClusterState", &cluster).is_err(), "it fits none of the choices");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod about;
 mod docs;
 mod events;
+mod headers;
 mod health;
 mod logs;
 mod metrics;
@@ -71,10 +72,11 @@ pub(crate) fn location(id: &str) -> String {
 
 /// All routes and their documentation.
 pub(crate) fn build() -> (Router<App>, Document) {
-    let (api, documentation) = OpenApiRouter::<App>::with_openapi(Documentation::openapi())
+    let (api, mut documentation) = OpenApiRouter::<App>::with_openapi(Documentation::openapi())
         .nest(API, api())
         .merge(operational())
         .split_for_parts();
+    headers::document(&mut documentation);
     let (aliases, _) = self::api().split_for_parts();
     let pages = ui::routes().merge(docs::routes());
     let router = api.merge(aliases).merge(pages).fallback(unknown_route).method_not_allowed_fallback(wrong_method);

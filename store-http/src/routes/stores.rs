@@ -71,8 +71,9 @@ fn list_query(query: Option<&str>) -> Result<ListQuery, Refusal> {
     tag = "stores",
     operation_id = "createStore",
     params(
-        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
-            description = "The same request with the same key answers with the same store, for 24 hours at least"),
+        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$",
+            description = "The same request with the same key answers with the same store, for 24 hours at least. Up to \
+                255 visible ASCII characters"),
     ),
     request_body(content = CreateStore, content_type = "application/json"),
     responses(
@@ -82,7 +83,8 @@ fn list_query(query: Option<&str>) -> Result<ListQuery, Refusal> {
             ("Idempotency-Replayed" = String, description = "`true` if this key had made the store before"),
         )),
         (status = 409, description = "The name is taken; `existing_id` and Location name the store that has it",
-            body = Problem, content_type = "application/problem+json"),
+            body = Problem, content_type = "application/problem+json",
+            headers(("Location" = String, description = "Where the store that has the name is found"))),
         BodyProblems,
         CommonProblems,
     )
@@ -193,8 +195,10 @@ pub(super) async fn patch(
         ("If-Match" = Option<String>, Header, description = "Only if the store is still at this ETag"),
     ),
     responses(
-        (status = 202, description = "The wish is durable; the store is DELETING or DELETED", body = StoreDocument,
-            headers(("ETag" = String, description = "The store's version"))),
+        (status = 202, description = "The wish is durable; the store is DELETING or DELETED", body = StoreDocument, headers(
+            ("Location" = String, description = "Where the store is found"),
+            ("ETag" = String, description = "The store's version, for If-Match"),
+        )),
         (status = 409, description = "The store is protected", body = Problem,
             content_type = "application/problem+json"),
         ConditionalProblems,
@@ -225,8 +229,10 @@ pub(super) async fn delete(
     request_body(content = Option<RetryStore>, content_type = "application/json",
         description = "Needed only where the admin password is lost (`credentials_lost`)"),
     responses(
-        (status = 202, description = "The wish is durable; the store is PROVISIONING", body = StoreDocument,
-            headers(("ETag" = String, description = "The store's version"))),
+        (status = 202, description = "The wish is durable; the store is PROVISIONING", body = StoreDocument, headers(
+            ("Location" = String, description = "Where the store is found"),
+            ("ETag" = String, description = "The store's version, for If-Match"),
+        )),
         (status = 409, description = "The store is not FAILED", body = Problem,
             content_type = "application/problem+json"),
         BodyProblems,

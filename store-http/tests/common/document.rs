@@ -6,7 +6,14 @@ use serde_json::Value;
 
 use super::Answer;
 
-/// The document, and which of its answers were seen.
+/// Headers that say something of the answer, so that a client has to know of them.
+const TELLING: [&str; 6] =
+    ["etag", "idempotency-replayed", "location", "retry-after", "www-authenticate", "x-request-id"];
+
+/// Not every answer that may have them does.
+const SOMETIMES: [&str; 1] = ["Idempotency-Replayed"];
+
+/// The document, and which of its answers and headers were seen.
 pub struct Document {
     document: Value,
     seen: BTreeSet<String>,
@@ -31,13 +38,18 @@ impl Document {
         paths.iter().flat_map(of_path).collect()
     }
 
-    /// Every documented pair of operation and status.
+    /// Every documented answer, as operation and status, and every documented header of one.
     pub fn documented(&self) -> BTreeSet<String> {
-        let of_operation = |(method, path, operation): (String, String, Value)| {
-            let statuses: Vec<_> = operation["responses"].as_object().expect("responses").keys().cloned().collect();
-            statuses.into_iter().map(move |status| format!("{method} {path} {status}"))
-        };
-        self.operations().into_iter().flat_map(of_operation).collect()
+        let mut documented = BTreeSet::new();
+        for (method, path, operation) in self.operations() {
+            for (status, response) in operation["responses"].as_object().expect("responses") {
+                let answer = format!("{method} {path} {status}");
+                let headers = response["headers"].as_object().into_iter().flat_map(|headers| headers.keys());
+                documented.extend(headers.map(|name| format!("{answer} {name}")));
+                documented.insert(answer);
+            }
+        }
+        documented
     }
 
     /// Those that were seen.
@@ -45,7 +57,7 @@ impl Document {
         &self.seen
     }
 
-    /// Checks an answer: its status, its media type, and its body, as far as there is a schema.
+    /// Checks an answer: its status, its headers, its media type, and its body, as far as there is a schema.
     pub fn judge(&mut self, method: &str, path: &str, answer: &Answer) {
         let path = path.split('?').next().unwrap_or_default();
         let found = self.operations().into_iter().find(|(verb, template, _)| verb == method && fits(template, path));
@@ -62,14 +74,77 @@ impl Document {
             let verdict = self.validate(&content["schema"], &answer.json());
             assert_eq!(verdict, Ok(()), "{what}: {}", answer.text);
         }
+        for name in self.judge_headers(&what, response, answer) {
+            self.seen.insert(format!("{what} {name}"));
+        }
         self.seen.insert(what);
     }
 
-    fn validate(&self, schema: &Value, value: &Value) -> Result<(), String> {
-        if let Some(reference) = schema["$ref"].as_str() {
-            let target = self.document.pointer(reference.trim_start_matches('#'));
-            return self.validate(target.ok_or(format!("{reference} leads nowhere"))?, value);
+    /// The documented headers that the answer has.
+    fn judge_headers(&self, what: &str, response: &Value, answer: &Answer) -> Vec<String> {
+        let none = serde_json::Map::new();
+        let documented = response["headers"].as_object().unwrap_or(&none);
+        let is_documented = |name: &str| documented.keys().any(|documented| documented.eq_ignore_ascii_case(name));
+        for name in TELLING.iter().filter(|name| answer.headers.contains_key(**name)) {
+            assert!(is_documented(name), "{what}: the header {name} is not documented");
         }
+        let mut sent = Vec::new();
+        for (name, header) in documented {
+            let Some(text) = answer.headers.get(name).map(|value| value.to_str().expect("text")) else {
+                assert!(SOMETIMES.contains(&name.as_str()), "{what}: the header {name} is documented, but not sent");
+                continue;
+            };
+            let schema = &self.resolve(header).expect("a header")["schema"];
+            let is_number = schema["type"] == "integer";
+            let value = if is_number { serde_json::from_str(text).expect("a number") } else { Value::from(text) };
+            assert_eq!(self.validate(schema, &value), Ok(()), "{what}: {name}: {text}");
+            sent.push(name.clone());
+        }
+        sent
+    }
+
+    /// What a reference leads to, or the value itself.
+    fn resolve<'a>(&'a self, value: &'a Value) -> Result<&'a Value, String> {
+        let Some(reference) = value["$ref"].as_str() else { return Ok(value) };
+        self.document.pointer(reference.trim_start_matches('#')).ok_or(format!("{reference} leads nowhere"))
+    }
+
+    /// Checks a value by the schema of this name.
+    pub fn judge_value(&self, schema: &str, value: &Value) -> Result<(), String> {
+        self.validate(&self.document["components"]["schemas"][schema], value)
+    }
+
+    /// Checks a value, and that it has no members that the schema does not know.
+    fn validate(&self, schema: &Value, value: &Value) -> Result<(), String> {
+        self.check(schema, value)?;
+        let (Some(members), Some(known)) = (value.as_object(), self.members(schema)?) else { return Ok(()) };
+        match members.keys().find(|name| !known.contains(*name)) {
+            Some(name) => Err(format!("{name} is not documented")),
+            None => Ok(()),
+        }
+    }
+
+    /// The names of all members that there may be; `None` if there may be any.
+    fn members(&self, schema: &Value) -> Result<Option<BTreeSet<String>>, String> {
+        let schema = self.resolve(schema)?;
+        let is_open = schema["additionalProperties"].is_object() || schema["additionalProperties"] == true;
+        // Each choice was judged by itself.
+        let is_choice = ["oneOf", "anyOf"].iter().any(|key| schema[key].is_array());
+        let parts = schema["allOf"].as_array();
+        let properties = schema["properties"].as_object();
+        if is_open || is_choice || (properties.is_none() && parts.is_none()) {
+            return Ok(None);
+        }
+        let mut known: BTreeSet<String> = properties.into_iter().flat_map(|members| members.keys().cloned()).collect();
+        for part in parts.into_iter().flatten() {
+            let Some(members) = self.members(part)? else { return Ok(None) };
+            known.extend(members);
+        }
+        Ok(Some(known))
+    }
+
+    fn check(&self, schema: &Value, value: &Value) -> Result<(), String> {
+        let schema = self.resolve(schema)?;
         for choices in ["oneOf", "anyOf"].into_iter().filter_map(|key| schema[key].as_array()) {
             let verdicts: Vec<_> = choices.iter().map(|choice| self.validate(choice, value)).collect();
             if verdicts.iter().all(Result::is_err) {
@@ -77,19 +152,19 @@ impl Document {
             }
         }
         for part in schema["allOf"].as_array().into_iter().flatten() {
-            self.validate(part, value)?;
+            self.check(part, value)?;
         }
         if schema["enum"].as_array().is_some_and(|allowed| !allowed.contains(value)) {
             return Err(format!("{value} is not one of {}", schema["enum"]));
         }
         check_type(schema, value)?;
-        self.validate_members(schema, value)
-    }
-
-    fn validate_members(&self, schema: &Value, value: &Value) -> Result<(), String> {
         for item in value.as_array().into_iter().flatten() {
             self.validate(&schema["items"], item)?;
         }
+        self.check_members(schema, value)
+    }
+
+    fn check_members(&self, schema: &Value, value: &Value) -> Result<(), String> {
         let Some(members) = value.as_object() else { return Ok(()) };
         for name in schema["required"].as_array().into_iter().flatten() {
             let name = name.as_str().unwrap_or_default();
@@ -98,7 +173,11 @@ impl Document {
             }
         }
         for (name, member) in members {
-            self.validate(&schema["properties"][name], member).map_err(|why| format!("{name}: {why}"))?;
+            let of_name = &schema["properties"][name];
+            let of_member = if of_name.is_null() { &schema["additionalProperties"] } else { of_name };
+            if of_member.is_object() {
+                self.validate(of_member, member).map_err(|why| format!("{name}: {why}"))?;
+            }
         }
         Ok(())
     }
