@@ -206,6 +206,12 @@ fn router(
         return app.into_router(hosts);
     };
     tracing::info!("every request needs a token; tokens that are let in: {}", tokens.count());
+    if !address.ip().is_loopback() {
+        tracing::warn!(
+            "this server speaks plain HTTP: on the way to {address}, tokens and passwords can be read and taken; let a \
+             reverse proxy with TLS stand before it, and nobody else reach it"
+        );
+    }
     tokio::spawn(tokens.clone().follow(stop.clone()));
     app.with_tokens(tokens).into_router(hosts)
 }

@@ -50,6 +50,7 @@ fn a_token_is_made_used_and_taken_away() {
     });
     assert!(server.address.ip().is_unspecified(), "with tokens, others may reach it");
     server.wait_for("every request needs a token; tokens that are let in: 1");
+    server.wait_for("let a reverse proxy with TLS stand before it");
     assert!(server.get("/health").starts_with("HTTP/1.1 200 "));
     let refused = server.get("/api/v1/stores");
     assert!(refused.starts_with("HTTP/1.1 401 ") && refused.to_lowercase().contains("www-authenticate: bearer"));
@@ -72,6 +73,18 @@ fn a_token_is_made_used_and_taken_away() {
     let log = server.log();
     assert!(log.contains("a request was not let in") && log.contains("caller=\"boss\""), "{log}");
     assert!(!log.contains(&admin) && !log.contains(&viewer), "no token is logged");
+}
+
+#[test]
+fn nobody_is_warned_of_the_way_to_a_server_that_is_on_the_same_machine() {
+    let installation = Installation::new();
+    new_token(&installation, "boss", "admin");
+    let mut server = installation.serve(|command| {
+        command.args(["--api-tokens-file", "tokens.yaml"]);
+    });
+    server.wait_for("every request needs a token");
+    assert!(server.get("/health").starts_with("HTTP/1.1 200 "));
+    assert!(!server.log().contains("reverse proxy"), "{}", server.log());
 }
 
 #[test]
