@@ -71,14 +71,12 @@ impl Feed {
         Arc::clone(&self.readers).try_acquire_owned().ok()
     }
 
-    /// A place beside those for callers, for this server itself.
-    #[expect(clippy::expect_used, reason = "a semaphore of its own has its permit")]
-    pub(crate) fn own_place() -> OwnedSemaphorePermit {
-        Arc::new(Semaphore::new(1)).try_acquire_owned().expect("a permit")
-    }
-
-    /// Begins to read.
-    pub(crate) async fn reader(&self, start: Start, place: OwnedSemaphorePermit) -> Result<Reader, ServiceError> {
+    /// Begins to read, in this place; this server itself needs none.
+    pub(crate) async fn reader(
+        &self,
+        start: Start,
+        place: Option<OwnedSemaphorePermit>,
+    ) -> Result<Reader, ServiceError> {
         let news = self.last.subscribe();
         let (last, oldest) = self.service.positions().await?;
         let (position, reset) = match start {
@@ -162,7 +160,7 @@ pub(crate) struct Reader {
     news: watch::Receiver<Option<Position>>,
     position: Position,
     ready: VecDeque<Item>,
-    _place: OwnedSemaphorePermit,
+    _place: Option<OwnedSemaphorePermit>,
 }
 
 impl Reader {

@@ -21,14 +21,17 @@ const AGAIN_AFTER: Duration = Duration::from_secs(5);
 /// What was recorded is put aside this often.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
-/// Where a store is.
-type Place = (Status, Option<Gate>);
+/// What a store has reached.
+type Reached = (Status, Option<Gate>);
+
+/// It waits for a place among those that are brought up.
+const WAITING: Reached = (Status::Provisioning, Some(Gate::Queued));
 
 /// Keeps the count.
 pub(crate) struct Census {
     service: StoreService,
     feed: Feed,
-    stores: HashMap<String, Place>,
+    stores: HashMap<String, Reached>,
 }
 
 impl Census {
@@ -62,7 +65,7 @@ impl Census {
     /// Counts from the beginning, and follows until that is not possible any more.
     async fn count(&mut self) -> Result<(), ServiceError> {
         let position = self.read_all().await?;
-        let mut reader: Reader = self.feed.reader(Start::After(position), Feed::own_place()).await?;
+        let mut reader: Reader = self.feed.reader(Start::After(position), None).await?;
         self.publish();
         loop {
             match reader.next().await {
@@ -92,24 +95,27 @@ impl Census {
     async fn take_up(&mut self, event: &Event) {
         counter!(EVENTS, "kind" => event.kind.as_str()).increment(1);
         let id = event.store_id.as_str();
-        if event.status == Status::Deleted {
-            self.stores.remove(id);
-        } else {
-            self.stores.insert(id.to_owned(), (event.status, event.step));
+        let reached = (event.status, event.step);
+        let before = match event.status {
+            Status::Deleted => self.stores.remove(id),
+            _ => self.stores.insert(id.to_owned(), reached),
+        };
+        count_one(reached, 1.0);
+        if let Some(before) = before {
+            count_one(before, -1.0);
         }
-        self.publish();
         if matches!(event.kind, EventKind::Ready | EventKind::Failed) {
             self.measure(&event.store_id).await;
         }
     }
 
+    /// Sets what is published; from then on, events change it.
     fn publish(&self) {
-        for status in Status::ALL.into_iter().filter(|status| *status != Status::Deleted) {
+        for status in Status::ALL.into_iter().filter(|status| is_counted(*status)) {
             let count = self.stores.values().filter(|(is, _)| *is == status).count();
             gauge!(STORES, "status" => status.as_str()).set(number(count));
         }
-        let waiting = (Status::Provisioning, Some(Gate::Queued));
-        gauge!(QUEUE).set(number(self.stores.values().filter(|place| **place == waiting).count()));
+        gauge!(QUEUE).set(number(self.stores.values().filter(|reached| **reached == WAITING).count()));
     }
 
     /// How long the attempt took that has just ended. A store that is gone again, or tried again, is not measured.
@@ -120,6 +126,20 @@ impl Census {
         }
         record(&store);
     }
+}
+
+/// Counts a store that has reached this, or by -1 one that had.
+fn count_one((status, step): Reached, by: f64) {
+    if is_counted(status) {
+        gauge!(STORES, "status" => status.as_str()).increment(by);
+    }
+    if (status, step) == WAITING {
+        gauge!(QUEUE).increment(by);
+    }
+}
+
+fn is_counted(status: Status) -> bool {
+    status != Status::Deleted
 }
 
 fn record(store: &StoreDocument) {

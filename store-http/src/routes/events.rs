@@ -123,7 +123,7 @@ pub(super) async fn follow(
     let place = app.feed.place().ok_or_else(busy)?;
     let start = start(position, &headers);
     let conditions = app.conditions.reader(start, store.clone());
-    let reader = app.feed.reader(start, place).await?;
+    let reader = app.feed.reader(start, Some(place)).await?;
     let stream = Sse::new(messages(reader, conditions, store))
         .keep_alive(KeepAlive::new().interval(HEARTBEAT).text("heartbeat"));
     let headers = [
