@@ -2,7 +2,8 @@
 //!
 //! A page holds what was written, and its position says how far: it is only given again while nothing was written since
 //! that could be seen on it. It also holds how the cluster was last seen, of which no position tells: so it is made anew
-//! after a moment, while those who ask still get the one before, and never gets older than a second.
+//! when the condition of a READY store is another one, and after a moment where stores are on their way, while those who
+//! ask still get the one before.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,16 +11,19 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use store_core::StoreService;
-use store_core::lifecycle::{Event, EventKind, Position};
+use store_core::lifecycle::{Event, EventKind, Position, Status};
 use store_core::ports::ListQuery;
 use store_core::service::{ServiceError, StoreList};
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::{Instant, timeout};
 
-/// What the cluster showed is looked at again after this long.
+use crate::conditions::Conditions;
+
+/// What the cluster showed of stores on their way is looked at again after this long.
 const FRESH_FOR: Duration = Duration::from_millis(200);
-/// What the cluster showed may be this old in a list.
+/// A page may be this old, and this old where it has only stores of whose changes we are told.
 const KEPT_FOR: Duration = Duration::from_secs(1);
+const SETTLED_KEPT_FOR: Duration = Duration::from_secs(10);
 /// Whoever waits longer than this for another one's page makes its own, so that failures do not queue up.
 const WAITS_FOR: Duration = Duration::from_secs(1);
 /// A page of 1,000 stores has two or three megabytes.
@@ -43,6 +47,8 @@ struct Place {
 struct Made {
     /// Nothing on the page has changed up to here.
     position: Position,
+    /// What had been told of READY stores.
+    told: u64,
     at: Instant,
     body: Bytes,
     shown: Arc<Shown>,
@@ -51,20 +57,28 @@ struct Made {
 /// What decides whether a change is seen on a page.
 struct Shown {
     stores: HashSet<String>,
+    /// None of them is on its way.
+    is_settled: bool,
     /// Of a page that stores can only leave or come to behind what was created last: when that was.
     closed_by: Option<jiff::Timestamp>,
 }
 
 impl Lists {
     /// A page of stores as JSON.
-    pub(crate) async fn page(&self, service: &StoreService, query: &ListQuery) -> Result<Bytes, ServiceError> {
+    pub(crate) async fn page(
+        &self,
+        service: &StoreService,
+        conditions: &Conditions,
+        query: &ListQuery,
+    ) -> Result<Bytes, ServiceError> {
         let place = self.place(format!("{query:?}"));
+        let told = conditions.told();
         if let Some(made) = place.current(service).await? {
-            if made.at.elapsed() >= FRESH_FOR
+            if !made.is_fresh(told)
                 && let Ok(turn) = Arc::clone(&place.turn).try_lock_owned()
             {
                 let (place, service, query) = (Arc::clone(&place), service.clone(), query.clone());
-                tokio::spawn(async move { place.make(&service, &query, Some(turn)).await });
+                tokio::spawn(async move { place.make(&service, &query, told, Some(turn)).await });
             }
             return Ok(made.body);
         }
@@ -72,7 +86,7 @@ impl Lists {
         // The one before may have made it meanwhile.
         match place.current(service).await? {
             Some(made) => Ok(made.body),
-            None => place.make(service, query, turn).await,
+            None => place.make(service, query, told, turn).await,
         }
     }
 
@@ -88,7 +102,7 @@ impl Lists {
 impl Place {
     /// The page, unless it is old or something on it has changed.
     async fn current(&self, service: &StoreService) -> Result<Option<Made>, ServiceError> {
-        let Some(mut made) = self.kept().filter(|made| made.at.elapsed() < KEPT_FOR) else { return Ok(None) };
+        let Some(mut made) = self.kept().filter(Made::is_young) else { return Ok(None) };
         let (position, _) = service.positions().await?;
         if position != made.position {
             let changes = service.changes(made.position, CHANGES_MAX).await?;
@@ -105,6 +119,7 @@ impl Place {
         &self,
         service: &StoreService,
         query: &ListQuery,
+        told: u64,
         _turn: Option<OwnedMutexGuard<()>>,
     ) -> Result<Bytes, ServiceError> {
         let at = Instant::now();
@@ -113,7 +128,7 @@ impl Place {
         let body = Bytes::from(serde_json::to_vec(&list).expect("a list becomes JSON"));
         // What was written meanwhile may be in it or not; its own position says no more than it has for certain.
         let shown = Arc::new(Shown::new(&list, query));
-        self.keep(&Made { position: list.position, at, body: body.clone(), shown });
+        self.keep(&Made { position: list.position, told, at, body: body.clone(), shown });
         Ok(body)
     }
 
@@ -130,6 +145,16 @@ impl Place {
     }
 }
 
+impl Made {
+    fn is_young(&self) -> bool {
+        self.at.elapsed() < if self.shown.is_settled { SETTLED_KEPT_FOR } else { KEPT_FOR }
+    }
+
+    fn is_fresh(&self, told: u64) -> bool {
+        self.told == told && (self.shown.is_settled || self.at.elapsed() < FRESH_FOR)
+    }
+}
+
 impl Shown {
     fn new(list: &StoreList, query: &ListQuery) -> Self {
         let is_every_store = query.statuses.is_empty() && query.engine.is_none() && query.name.is_none();
@@ -137,7 +162,9 @@ impl Shown {
         let none_waits = list.stores.iter().all(|store| store.queue_position.is_none());
         let is_closed = is_every_store && none_waits && list.next_page_token.is_some();
         let closed_by = list.stores.last().filter(|_| is_closed).map(|store| store.created_at);
-        Self { stores: list.stores.iter().map(|store| store.id.clone()).collect(), closed_by }
+        let on_their_way = [Status::Provisioning, Status::Deleting];
+        let is_settled = !list.stores.iter().any(|store| on_their_way.contains(&store.status));
+        Self { stores: list.stores.iter().map(|store| store.id.clone()).collect(), is_settled, closed_by }
     }
 
     /// Whether the page would be another one after this event.
@@ -152,7 +179,6 @@ impl Shown {
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
-    use store_core::lifecycle::Status;
     use store_core::store::StoreId;
 
     use super::*;
@@ -189,7 +215,8 @@ mod tests {
             at: time(at),
         };
         let stores = HashSet::from(["s1".repeat(5)]);
-        assert_eq!(Shown { stores: stores.clone(), closed_by: Some(time(10)) }.shows(&event), shows);
-        assert!(Shown { stores, closed_by: None }.shows(&event), "any other page may show anything");
+        let page = |closed_by| Shown { stores: stores.clone(), is_settled: true, closed_by };
+        assert_eq!(page(Some(time(10))).shows(&event), shows);
+        assert!(page(None).shows(&event), "any other page may show anything");
     }
 }

@@ -45,7 +45,7 @@ const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-re
     )
 )]
 pub(super) async fn list(State(app): State<App>, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
-    let page = app.lists.page(&app.service, &list_query(query.as_deref())?).await?;
+    let page = app.lists.page(&app.service, &app.conditions, &list_query(query.as_deref())?).await?;
     Ok(([(header::CONTENT_TYPE, "application/json")], page).into_response())
 }
 
