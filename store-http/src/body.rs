@@ -15,7 +15,7 @@ use serde_json::Value;
 use serde_json::error::Category;
 use store_core::service::FieldError;
 
-use crate::problem::{Kind, Refusal};
+use crate::problem::{Kind, Refusal, not_known};
 
 /// No body may be larger.
 pub(crate) const BODY_MAX: usize = 64 * 1024;
@@ -157,7 +157,7 @@ fn sort_out<T>(members: Vec<(String, Value)>, known: &[&str], take: Take<T>) -> 
     let mut seen = std::collections::BTreeSet::new();
     for (name, value) in members {
         let message = if !known.contains(&name.as_str()) {
-            Some(format!("is not known; known are {}", known.join(", ")))
+            Some(not_known(known))
         } else if !seen.insert(name.clone()) {
             Some("is there more than once".to_owned())
         } else if value.is_null() {

@@ -132,7 +132,8 @@ impl Refusal {
     }
 
     /// A problem with fields or parameters.
-    pub(crate) fn fields(kind: Kind, errors: Vec<FieldError>) -> Self {
+    pub(crate) fn fields(kind: Kind, mut errors: Vec<FieldError>) -> Self {
+        errors.iter_mut().for_each(name_once);
         let sentences: Vec<_> = errors.iter().map(|error| format!("{} {}", error.field, error.message)).collect();
         let mut refusal = Self::new(kind, sentences.join("; "));
         refusal.problem.errors = errors;
@@ -160,6 +161,22 @@ impl Refusal {
         instance.clone_into(&mut self.problem.instance);
         request_id.clone_into(&mut self.problem.request_id);
         self
+    }
+}
+
+/// Messages of the domain stand alone, and may begin with what is wrong; here the field's name stands before them.
+fn name_once(error: &mut FieldError) {
+    if let Some(value) = error.message.strip_prefix(&format!("unknown {} ", error.field)) {
+        error.message = format!("is not known: {value}");
+    }
+}
+
+/// What is wrong with a field or parameter of a name that is none of these.
+pub(crate) fn not_known(known: &[&str]) -> String {
+    match known {
+        [] => "is not known; there are none here".to_owned(),
+        [one] => format!("is not known; the only one here is {one}"),
+        several => format!("is not known; known are {}", several.join(", ")),
     }
 }
 
@@ -196,7 +213,9 @@ impl From<ServiceError> for Refusal {
                 Self::new(Kind::VersionMismatch, detail).with_header(header::ETAG, &format!("\"{current}\""))
             }
             ServiceError::KeyReused => Self::new(Kind::KeyReused, detail),
-            ServiceError::BadPageToken => Self::parameter("page_token", detail),
+            ServiceError::BadPageToken => {
+                Self::parameter("page_token", "is not one that this server made; start again without it")
+            }
             ServiceError::Unavailable { .. } => Self::new(Kind::Unavailable, detail),
             ServiceError::Internal(ref cause) => {
                 tracing::error!(error = &**cause as &(dyn std::error::Error + 'static), "a request failed");

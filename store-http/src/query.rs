@@ -2,7 +2,7 @@
 
 use store_core::service::FieldError;
 
-use crate::problem::{Kind, Refusal};
+use crate::problem::{Kind, Refusal, not_known};
 
 /// The parameters of one request, taken one by one; what is left at the end is unknown.
 pub(crate) struct Parameters {
@@ -45,10 +45,9 @@ impl Parameters {
 
     /// Refuses the request if anything was wrong or unknown.
     pub(crate) fn finish(mut self) -> Result<(), Refusal> {
-        let known = if self.known.is_empty() { "none".to_owned() } else { self.known.join(", ") };
         for (name, _) in self.pairs.iter().take(10) {
             let field = name.chars().take(80).collect();
-            self.errors.push(FieldError { field, message: format!("is not known; known are {known}") });
+            self.errors.push(FieldError { field, message: not_known(&self.known) });
         }
         if self.errors.is_empty() { Ok(()) } else { Err(Refusal::fields(Kind::InvalidParameter, self.errors)) }
     }

@@ -69,10 +69,12 @@ async fn a_store_comes_up_and_goes(#[case] stores: &str) {
 #[case::plan_unknown("plan", json!("gigantic"))]
 #[case::username_missing("admin_username", Value::Null)]
 #[case::username_empty("admin_username", json!(""))]
+#[case::username_with_a_hidden_character("admin_username", json!("store\u{202e}nimda"))]
 #[case::email_missing("admin_email", Value::Null)]
 #[case::email_bad("admin_email", json!("not-an-address"))]
 #[case::password_missing("admin_password", Value::Null)]
 #[case::password_too_short("admin_password", json!("seven77"))]
+#[case::password_of_spaces("admin_password", json!(" ".repeat(20)))]
 #[case::password_is_a_list("admin_password", json!([PASSWORD]))]
 #[case::mass_assignment_of_the_namespace("namespace", json!("kube-system"))]
 #[case::mass_assignment_of_the_status("status", json!("READY"))]
@@ -96,6 +98,49 @@ async fn all_wrong_fields_are_named_at_once() {
     let answer = api.post("/stores", r#"{"name": 1, "name": 2, "x": 3, "engine": null}"#).await;
     answer.problem(422);
     assert_eq!(answer.fields(), ["name", "name", "x"]);
+}
+
+/// As a sentence that names the field once.
+#[rstest]
+#[case(
+    "POST",
+    "/stores",
+    Some(wanted_with("engine", "shopify")),
+    "engine is not known: \"shopify\"; allowed: medusa, woocommerce"
+)]
+#[case(
+    "POST",
+    "/stores",
+    Some(wanted_with("plan", "huge")),
+    "plan is not known: \"huge\"; allowed: small, medium, large"
+)]
+#[case("PATCH", "/stores/a123456789", Some(json!({"status": "READY"})),
+    "status is not known; the only one here is protected")]
+#[case("GET", "/stores?status=LOST", None, "status is not known: \"LOST\"; allowed: ")]
+#[case("GET", "/stores?page_token=x", None, "page_token is not one that this server made; start again without it")]
+#[case("GET", "/stores/a123456789/logs?component=server", None, "component is not known: \"server\"; allowed: ")]
+#[case(
+    "GET",
+    "/stores/a123456789/logs?component=setup&since=1",
+    None,
+    "since is not known; known are component, follow, tail"
+)]
+#[case("GET", "/events?store=ABC", None, "store must be a store's id: ")]
+#[case("GET", "/stores/%ff%fe", None, "there is no such store: what stands for its id is not UTF-8")]
+#[tokio::test]
+async fn what_is_wrong_is_said_clearly(
+    #[case] method: &str,
+    #[case] path: &str,
+    #[case] body: Option<Value>,
+    #[case] expected: &str,
+) {
+    let request = match body {
+        Some(body) => with_json(method, path, &body),
+        None => request(method, path).body(Body::empty()).unwrap(),
+    };
+    let problem = Api::new().send(request).await.json();
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.starts_with(expected), "{detail}");
 }
 
 #[rstest]

@@ -114,7 +114,10 @@ pub(super) async fn follow(
 ) -> Result<Response, Refusal> {
     let mut parameters = Parameters::parse(query.as_deref());
     let position = parameters.one("position", |text| number(text, 0..=POSITION_MAX));
-    let store = parameters.one("store", |text| StoreId::parse(text).map_err(|error| error.to_string()));
+    let store = parameters.one("store", |text| {
+        StoreId::parse(text)
+            .map_err(|_| "must be a store's id: 10 characters of a-z and 0-9, the first a letter".to_owned())
+    });
     parameters.finish()?;
     if let Some(id) = &store {
         app.service.get(&StoreRef::Id(id.clone())).await?;

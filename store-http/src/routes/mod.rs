@@ -11,8 +11,6 @@ mod metrics;
 mod stores;
 pub(crate) mod ui;
 
-use std::borrow::Cow;
-
 use axum::Router;
 use axum::extract::{Path, rejection::PathRejection};
 use axum::http::{Method, Uri};
@@ -122,6 +120,7 @@ async fn wrong_method(method: Method, uri: Uri) -> impl IntoResponse {
 
 /// The store that a path names. What cannot be an id names no store.
 fn store_id(path: Result<Path<String>, PathRejection>) -> Result<StoreId, Refusal> {
-    let text = path.map_or(Cow::Borrowed("of that id"), |Path(text)| Cow::Owned(text));
+    let not_text = |_| Refusal::new(Kind::UnknownStore, "there is no such store: what stands for its id is not UTF-8");
+    let Path(text) = path.map_err(not_text)?;
     StoreId::parse(&text).map_err(|_| Refusal::unknown_store(&text))
 }
