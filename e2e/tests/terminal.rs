@@ -146,6 +146,8 @@ async fn at_a_terminal_a_store_comes_up_is_watched_protected_and_deleted() {
     let mut events = terminal.follow(&["events", &name, "-f"]);
     events.until("ready at");
     assert!(terminal.run(&["get", &name]).contains("READY"));
+    let (_, why) = terminal.refused(&["credentials", &name]);
+    assert!(why.contains("simulated"), "{why}");
     let mut logs = terminal.follow(&["logs", &name, "-f", "--tail", "1"]);
     logs.until("");
 

@@ -13,7 +13,7 @@ use store_platform::SystemClock;
 
 use super::Context;
 use crate::args::CredentialsArgs;
-use crate::door::{self, Purpose};
+use crate::door::{self, Door, Purpose};
 use crate::failure::Failure;
 use crate::output::{Format, fields};
 
@@ -31,7 +31,11 @@ pub(super) async fn run(context: &Context, args: CredentialsArgs) -> Result<(), 
     if context.output.format == Format::Name {
         return Err(Failure::usage("credentials have no name").hint("Use -o table, json or yaml."));
     }
-    let store = context.through(Purpose::Read, async |door| door.get(&args.store).await).await?;
+    let found = async |door: &dyn Door| Ok((door.get(&args.store).await?, door.is_simulated().await?));
+    let (store, is_simulated) = context.through(Purpose::Read, found).await?;
+    if is_simulated {
+        return Err(Failure::new(format!("{} is simulated: there is no shop to log in to", store.name)));
+    }
     let entries = secret(context, &store).await?;
     let entry =
         |key: &str, known: &str| entries.get(key).map_or(known.to_owned(), |text| text.expose_secret().to_owned());

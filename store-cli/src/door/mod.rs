@@ -104,6 +104,11 @@ pub(crate) trait Door: Send + Sync {
     /// The log of the newest pod of a component.
     async fn logs(&self, id: &str, request: LogRequest) -> Result<Lines, Failure>;
 
+    /// Whether there is nothing behind the stores.
+    async fn is_simulated(&self) -> Result<bool, Failure> {
+        Ok(false)
+    }
+
     /// Sees to it that somebody works on the store.
     async fn engage(&self, id: &str) -> Result<Hands, Failure>;
 

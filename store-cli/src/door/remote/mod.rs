@@ -60,6 +60,12 @@ struct EventPage {
     events: Vec<Event>,
 }
 
+/// What a server is.
+#[derive(Deserialize)]
+struct Platform {
+    simulated: bool,
+}
+
 /// Whom a server takes us for.
 #[derive(Deserialize)]
 pub(crate) struct Caller {
@@ -185,6 +191,11 @@ impl Door for Remote {
             .query("follow", &follow.to_string())
             .patient_for(if follow { FOLLOWED_FOR } else { LOG_WITHIN });
         self.client.lines(call).await
+    }
+
+    async fn is_simulated(&self) -> Result<bool, Failure> {
+        let platform: Option<Platform> = self.client.send_if_found(Call::get(&["platform"])).await?;
+        Ok(platform.is_some_and(|platform| platform.simulated))
     }
 
     async fn engage(&self, _id: &str) -> Result<Hands, Failure> {
