@@ -3,8 +3,9 @@
 
 use std::path::Path;
 
+use boon::{Compiler, Schemas};
 use pretty_assertions::assert_eq;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 #[test]
 fn the_committed_document_is_current() {
@@ -19,6 +20,48 @@ fn the_committed_document_is_current() {
 
 fn document() -> Value {
     serde_json::from_str(&store_http::openapi_text()).unwrap()
+}
+
+/// The schema of the specification's authors (Apache-2.0), as it is published at its own address. It leaves the schemas
+/// within a document to JSON Schema.
+const OPENAPI: (&str, &str) =
+    ("https://spec.openapis.org/oas/3.1/schema/2022-10-07", include_str!("openapi-3.1.schema.json"));
+const JSON_SCHEMA: &str = "https://json-schema.org/draft/2020-12/schema";
+
+#[test]
+fn the_document_is_valid_openapi() {
+    let (address, text) = OPENAPI;
+    let (mut rules, mut compiler) = (Schemas::new(), Compiler::new());
+    compiler.add_resource(address, serde_json::from_str(text).unwrap()).unwrap();
+    let openapi = compiler.compile(address, &mut rules).unwrap();
+    let json_schema = compiler.compile(JSON_SCHEMA, &mut rules).unwrap();
+
+    let document = document();
+    rules.validate(&document, openapi).unwrap_or_else(|wrong| panic!("{wrong:#}"));
+    let mut schemas = Vec::new();
+    collect_schemas(&document, &mut schemas);
+    assert!(schemas.len() > 100, "{}", schemas.len());
+    for schema in schemas {
+        rules.validate(schema, json_schema).unwrap_or_else(|wrong| panic!("{schema}: {wrong:#}"));
+    }
+
+    let mut broken = document;
+    broken["paths"]["/livez"]["get"]["responses"]["200"] = json!({ "content": {} });
+    assert!(rules.validate(&broken, openapi).is_err(), "an answer needs a description");
+    assert!(rules.validate(&json!({ "type": "text" }), json_schema).is_err(), "there is no such type");
+}
+
+/// Those of parameters, headers and bodies, and those that have names.
+fn collect_schemas<'a>(value: &'a Value, into: &mut Vec<&'a Value>) {
+    match value {
+        Value::Object(members) => {
+            into.extend(members.get("schema"));
+            into.extend(members.get("schemas").and_then(Value::as_object).into_iter().flat_map(|named| named.values()));
+            members.values().for_each(|member| collect_schemas(member, into));
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect_schemas(item, into)),
+        _ => {}
+    }
 }
 
 #[test]
