@@ -17,7 +17,19 @@ use crate::tokens::{Identity, TokenRole, TokensFile};
 
 /// The routes that anybody may use: they change nothing, and tell strangers nothing but whether the server works.
 /// Templates, not paths, so that no way of writing a path can make one route look like another.
-const OPEN: [&str; 8] = ["/health", "/api/v1/health", "/livez", "/readyz", "/", "/ui", "/ui/", "/ui/{*path}"];
+const OPEN: [&str; 11] = [
+    "/health",
+    "/api/v1/health",
+    "/livez",
+    "/readyz",
+    "/",
+    "/ui",
+    "/ui/",
+    "/ui/{*path}",
+    "/docs",
+    "/docs/page.js",
+    "/docs/page.css",
+];
 /// How many failed authentications are logged in a window of time.
 const LOGGED_MAX: u32 = 20;
 const WINDOW: Duration = Duration::from_mins(1);

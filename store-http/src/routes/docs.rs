@@ -1,4 +1,5 @@
-//! The documentation of the API for people: a page of our own that shows `/openapi.json`, from this server alone.
+//! The documentation of the API for people: a page of our own that shows `/openapi.json`, from this server alone. The
+//! page asks for no token, so that it can say where one logs in; the document does.
 
 use axum::Router;
 use axum::http::{HeaderValue, header};

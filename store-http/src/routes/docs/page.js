@@ -1,4 +1,5 @@
-// Shows /openapi.json. Whatever the document says becomes text, never markup.
+// Shows /openapi.json. Whatever the document says becomes text, never markup. The page itself is for everybody; the
+// document is read with the token that the dashboard keeps, where the server asks for one.
 "use strict";
 
 const METHODS = ["get", "post", "put", "patch", "delete"];
@@ -54,13 +55,13 @@ function properties(schema) {
   const required = new Set(schema.required ?? []);
   const rows = Object.entries(schema.properties ?? {}).map(([name, property]) =>
     cells(element("code", {}, name), [shape(property)], required.has(name) ? "yes" : "", prose(property.description)));
-  return table(["Field", "Type", "Required", ""], rows);
+  return table(["Field", "Type", "Required", "Meaning"], rows);
 }
 
 function parameters(operation) {
   const rows = (operation.parameters ?? []).map((parameter) =>
     cells(element("code", {}, parameter.name), parameter.in, [shape(parameter.schema)], prose(parameter.description)));
-  return rows.length ? [element("h3", {}, "Parameters"), table(["Name", "In", "Type", ""], rows)] : [];
+  return rows.length ? [element("h3", {}, "Parameters"), table(["Name", "In", "Type", "Meaning"], rows)] : [];
 }
 
 function contents(content) {
@@ -70,7 +71,7 @@ function contents(content) {
 function answers(operation) {
   const rows = Object.entries(operation.responses ?? {}).map(([status, response]) =>
     cells(element("code", {}, status), prose(response.description), contents(response.content)));
-  return [element("h3", {}, "Answers"), table(["Status", "", "Body"], rows)];
+  return [element("h3", {}, "Answers"), table(["Status", "Meaning", "Body"], rows)];
 }
 
 function body(operation) {
@@ -131,19 +132,57 @@ function filter() {
   for (const found of document.querySelectorAll("details")) found.hidden = !found.dataset.words.includes(wanted);
 }
 
-async function begin() {
-  const main = byId("main");
+// The dashboard keeps it in its tab, or in the browser if asked to (dashboard/src/api/token.ts).
+function token() {
+  const name = "store-platform-token";
   try {
-    const response = await fetch("/openapi.json", { headers: { accept: "application/json" } });
-    if (!response.ok) throw new Error(`the server answered ${response.status}`);
-    show(await response.json());
-    openTarget();
-  } catch (error) {
-    main.replaceChildren(element("p", { role: "alert" }, `The description of the API cannot be read: ${error.message}`));
+    return sessionStorage.getItem(name) ?? localStorage.getItem(name);
+  } catch {
+    return null;
   }
-  main.setAttribute("aria-busy", "false");
+}
+
+function say(...words) {
+  byId("main").replaceChildren(element("p", { role: "alert" }, words));
+}
+
+async function read(known) {
+  const headers = { accept: "application/json", ...(known ? { authorization: `Bearer ${known}` } : {}) };
+  const response = await fetch("/openapi.json", { headers, credentials: "omit" });
+  if (response.status === 401) {
+    say("This platform asks for a token: ", element("a", { href: "/ui/" }, "log in to the dashboard"), ", then come back.");
+    return;
+  }
+  if (!response.ok) throw new Error(`the server answered ${response.status}`);
+  const text = await response.text();
+  show(JSON.parse(text));
+  openTarget();
+  if (known) offer(text);
+}
+
+// A browser sends no token when it follows a link.
+function offer(text) {
+  const link = byId("document");
+  link.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
+  link.download = "openapi.json";
+}
+
+async function begin() {
+  try {
+    await read(token());
+  } catch (error) {
+    say(`The description of the API cannot be read: ${error.message}`);
+  }
+  byId("main").setAttribute("aria-busy", "false");
+}
+
+async function sayIfSimulated() {
+  const health = await fetch("/api/v1/health", { credentials: "omit" });
+  byId("simulated").hidden = !(health.ok && (await health.json()).simulated);
 }
 
 addEventListener("hashchange", openTarget);
 byId("find").addEventListener("input", filter);
 begin();
+// Whoever cannot be asked says nothing of the kind.
+sayIfSimulated().catch(() => {});
