@@ -22,7 +22,13 @@ export default defineConfig({
   base: "/ui/",
   plugins: [vue(), tailwindcss()],
   resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
-  server: { port: Number(process.env.PORT ?? 3000), proxy: { "/api": proxy, "/docs": proxy } },
+  server: {
+    // The address that is printed, and no other: neither the whole network nor the next free port.
+    host: "127.0.0.1",
+    port: Number(process.env.PORT ?? 3000),
+    strictPort: true,
+    proxy: { "/api": proxy, "/docs": proxy, "/openapi.json": proxy },
+  },
   build: {
     target: "es2022",
     // The content security policy allows no data: for scripts and styles, and icons are drawn in the markup.

@@ -1,10 +1,10 @@
-// The pages and their addresses, all under /ui/.
+// The pages and their addresses: under /ui/, as the server has them, or at the root of a site of the dashboard's own.
 
 import { createRouter, createWebHistory } from "vue-router";
 import StoresPage from "./pages/StoresPage.vue";
 
 export const router = createRouter({
-  history: createWebHistory(import.meta.env.BASE_URL),
+  history: createWebHistory(location.pathname.startsWith(import.meta.env.BASE_URL) ? import.meta.env.BASE_URL : "/"),
   routes: [
     { path: "/", redirect: "/stores" },
     { path: "/stores", name: "stores", component: StoresPage, meta: { title: "Stores" } },

@@ -13,7 +13,7 @@ export type Store = Schemas["StoreDocument"];
 export type StoreList = Schemas["StoreList"];
 export type StoreEvent = Schemas["Event"];
 /** What the stream tells of a READY store besides its events, under the name `condition`. */
-export type ConditionNotice = { store_id: string } & Pick<Store, "condition" | "degraded" | "published" | "unpublished">;
+export type ConditionNotice = Schemas["ConditionDocument"];
 export type EventKind = Schemas["EventKind"];
 export type Failure = Schemas["Failure"];
 export type TeardownEvidence = Schemas["TeardownEvidence"];
