@@ -217,14 +217,14 @@ impl HealthProbe for DemoCluster {
 
     fn changes(&self) -> ChangeStream {
         let receiver = self.changes.subscribe();
-        let received = stream::unfold(receiver, |mut receiver| async move {
+        let told = stream::unfold(receiver, |mut receiver| async move {
             match receiver.recv().await {
                 Ok(store) => Some((Some(store), receiver)),
                 Err(broadcast::error::RecvError::Lagged(_)) => Some((None, receiver)),
                 Err(broadcast::error::RecvError::Closed) => None,
             }
         });
-        received.filter_map(future::ready).boxed()
+        told.filter_map(future::ready).boxed()
     }
 
     async fn namespaces(&self) -> Result<Vec<(String, String)>, PortError> {

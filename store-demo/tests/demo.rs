@@ -70,13 +70,13 @@ async fn a_store_that_degrades_is_told_of() {
     let store = until(demo.service(), &named("degraded-garden"), |store| store.status == Status::Ready).await;
     assert_eq!(store.condition.as_deref(), Some("healthy"));
     let mut changes = demo.service().cluster_changes();
-    let changed = timeout(Duration::from_mins(1), changes.next()).await.unwrap().unwrap();
-    assert_eq!(changed.as_str(), store.id);
-    let outlook = demo.service().condition(&changed).await.unwrap().unwrap();
+    let id = timeout(Duration::from_mins(1), changes.next()).await.unwrap().unwrap();
+    assert_eq!(id.as_str(), store.id);
+    let outlook = demo.service().condition(&id).await.unwrap().unwrap();
     let next = outlook.next_verdict.expect("it is not believed at once");
     assert_eq!((outlook.condition.condition.as_str(), next), ("healthy", Duration::from_secs(2)));
     sleep(next).await;
-    let outlook = demo.service().condition(&changed).await.unwrap().unwrap();
+    let outlook = demo.service().condition(&id).await.unwrap().unwrap();
     assert_eq!(outlook.condition.condition, "degraded");
 }
 

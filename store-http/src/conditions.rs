@@ -75,12 +75,12 @@ impl Conditions {
         let news = self.last.subscribe();
         let board = self.board();
         let recent = board.told.iter().rev().take_while(|(_, told)| told.at.elapsed() < REPEATED_FOR);
-        let position = match start {
+        let seen = match start {
             Start::After(_) => recent.last().map_or(board.last, |(number, _)| number - 1),
             Start::Now | Start::Nonsense => board.last,
         };
         drop(board);
-        Reader { conditions: self.clone(), news, position, store }
+        Reader { conditions: self.clone(), news, seen, store }
     }
 
     fn board(&self) -> MutexGuard<'_, Board> {
@@ -98,8 +98,8 @@ impl Conditions {
         }
     }
 
-    fn after(&self, position: u64) -> Option<(u64, Told)> {
-        self.board().told.range(position + 1..).next().map(|(number, told)| (*number, told.clone()))
+    fn after(&self, seen: u64) -> Option<(u64, Told)> {
+        self.board().told.range(seen + 1..).next().map(|(number, told)| (*number, told.clone()))
     }
 }
 
@@ -130,7 +130,8 @@ impl Board {
 pub(crate) struct Reader {
     conditions: Conditions,
     news: watch::Receiver<u64>,
-    position: u64,
+    /// The number of what it got last.
+    seen: u64,
     store: Option<StoreId>,
 }
 
@@ -138,8 +139,8 @@ impl Reader {
     /// What is told next, as JSON. Loses nothing when it is dropped before.
     pub(crate) async fn next(&mut self) -> Arc<str> {
         loop {
-            while let Some((number, told)) = self.conditions.after(self.position) {
-                self.position = number;
+            while let Some((number, told)) = self.conditions.after(self.seen) {
+                self.seen = number;
                 if self.store.as_ref().is_none_or(|store| store.as_str() == told.store_id) {
                     return told.document;
                 }
@@ -229,7 +230,9 @@ impl Watcher {
         }
         let mut board = self.conditions.board();
         let gone: Vec<_> = board.known.keys().filter(|id| !ready.contains(*id)).cloned().collect();
-        gone.iter().for_each(|id| board.forget(id));
+        for id in gone {
+            board.forget(&id);
+        }
         Ok(())
     }
 }

@@ -1,5 +1,4 @@
 //! The stream of changes.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod common;
 
