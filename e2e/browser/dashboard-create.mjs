@@ -1,7 +1,10 @@
-// Creates a store in the dashboard and watches it come up: one store for a double click, gates live, READY, and the
-// link to the shop. Input: {url, token?, name?, engine?, patience_ms?}.
+// Creates a store in the dashboard and watches it come up: what is wrong is said beside its field, one store for a double
+// click, gates live, READY, a log that grows, and the shop behind the link. Input: {url, token?, name?, engine?,
+// patience_ms?}.
 
-import { ask, create, freshName, inList, insist, main, open, openStore, untilLive, untilStatus } from "./dashboard.mjs";
+import {
+  ask, create, freshName, inList, insist, isSimulated, main, open, openStore, until, untilLive, untilStatus,
+} from "./dashboard.mjs";
 
 await main({ engine: "woocommerce", patience_ms: 600_000 }, async (wanted, browser) => {
   const name = wanted.name ?? freshName("walk");
@@ -15,6 +18,7 @@ await main({ engine: "woocommerce", patience_ms: 600_000 }, async (wanted, brows
   await page.getByLabel("Name", { exact: true }).fill(name);
   const promised = await page.locator("#create-name-hint").innerText();
   await page.keyboard.press("Escape");
+  await isRefusedByTheServer(page);
 
   await create(page, { name, engine: wanted.engine });
   await inList(page, name).waitFor();
@@ -40,8 +44,58 @@ await main({ engine: "woocommerce", patience_ms: 600_000 }, async (wanted, brows
   await page.locator("[data-gate=storefront][data-state=met]").waitFor();
 
   const store = await ask(wanted, `/stores/${id}`);
-  const shop = await page.getByRole("link", { name: "Open store" }).getAttribute("href");
-  insist(new URL(shop).href === new URL(store.store_url).href, `the link leads to ${shop}, not to ${store.store_url}`);
+  insist(promised === store.store_url, `${promised} was promised, but it became ${store.store_url}`);
+  const simulated = await isSimulated(wanted);
+  // A shop that nobody visits may have nothing to say.
+  if (simulated) await logGrows(page);
+  const { shop, products } = await visit(page, store, simulated);
   insist(troubles.length === 0, troubles.join("\n"));
-  return { id, name, promised, shop, gates_seen: [...seen], connection: await page.getByTestId("connection").getAttribute("data-phase") };
+  return { id, name, promised, shop, products, gates_seen: [...seen], connection: await page.getByTestId("connection").getAttribute("data-phase") };
 });
+
+/** A name that only the platform knows to be wrong: it says so beside the field, and nothing is lost. */
+async function isRefusedByTheServer(page) {
+  await page.getByRole("button", { name: "Create new store" }).first().click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("Name", { exact: true }).fill("www");
+  await dialog.getByLabel("Admin e-mail").fill("admin@example.com");
+  await dialog.getByRole("button", { name: "Generate" }).click();
+  const [answer] = await Promise.all([
+    page.waitForResponse((response) => response.request().method() === "POST"),
+    dialog.getByRole("button", { name: "Create store" }).click(),
+  ]);
+  insist(answer.status() === 422, `a reserved name was answered with ${answer.status()}`);
+  await dialog.locator("#create-name-error").filter({ hasText: "reserved" }).waitFor();
+  const field = dialog.getByLabel("Name", { exact: true });
+  insist((await field.getAttribute("aria-invalid")) === "true", "the field is not said to be wrong");
+  insist(await field.evaluate((element) => element === document.activeElement), "the focus is not in the field");
+  insist((await dialog.getByLabel("Admin e-mail").inputValue()) !== "", "the form was emptied");
+  await page.keyboard.press("Escape");
+  await dialog.waitFor({ state: "detached" });
+}
+
+async function logGrows(page) {
+  await page.getByRole("button", { name: "Application" }).click();
+  const last = async () => (await page.getByTestId("log").innerText()).split("\n").at(-1);
+  const first = await until("the log has a line", async () => {
+    const line = await last();
+    return line.includes("simulated") ? line : undefined;
+  });
+  await until("the log grows", async () => (await last()) !== first);
+}
+
+/** Follows the link to the shop, as a person would, and sees what is there. */
+async function visit(page, store, simulated) {
+  const link = page.getByRole("link", { name: "Open store" });
+  const [shop] = await Promise.all([page.context().waitForEvent("page"), link.click()]);
+  await shop.waitForLoadState();
+  insist(new URL(shop.url()).origin === new URL(store.store_url).origin, `the link led to ${shop.url()}, not to ${store.store_url}`);
+  if (simulated) {
+    await shop.getByRole("heading", { name: "Simulated store" }).waitFor();
+    return { shop: shop.url() };
+  }
+  // Medusa's shop front, and WooCommerce's in its blocks and before them.
+  const products = shop.locator("main h2 a, li.product, .wc-block-product");
+  await products.first().waitFor();
+  return { shop: shop.url(), products: await products.count() };
+}

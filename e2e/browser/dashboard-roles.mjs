@@ -7,9 +7,13 @@ await main({}, async (wanted, browser) => {
   const context = await browser.newContext();
   const stranger = await context.newPage();
   await stranger.goto(`${wanted.url}/ui/`);
+  // What no header can carry is never sent; that is said, too.
+  await stranger.getByLabel("Token").fill("no töken");
+  await stranger.getByRole("button", { name: "Log in" }).click();
+  await stranger.locator("#token-error").filter({ hasText: "no spaces" }).waitFor();
   await stranger.getByLabel("Token").fill("wrong-token");
   await stranger.getByRole("button", { name: "Log in" }).click();
-  await stranger.locator("#token-error").waitFor();
+  await stranger.locator("#token-error").filter({ hasText: "not taken" }).waitFor();
   insist((await stranger.getByTestId("connection").count()) === 0, "a stranger sees more than the login");
 
   const create = (page) => page.getByRole("button", { name: "Create new store" });

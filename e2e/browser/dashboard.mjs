@@ -1,7 +1,8 @@
 // What the dashboard's walks share: the browser, the way in, and the few things that each of them does.
 //
-// Every walk reads one JSON document from standard input, {url, token?, …}, where `url` is the platform's own address,
-// and prints one JSON document. It fails, with words, if the dashboard does not do what it promises.
+// Every walk reads one JSON document from standard input, {url, token?, base?, …}, where `url` is the platform's own
+// address and `base` what stands before the pages' paths (/ui), and prints one JSON document. It fails, with words, if the
+// dashboard does not do what it promises.
 
 import { readFileSync } from "node:fs";
 import { launch, tellWhereItStands } from "./page.mjs";
@@ -10,7 +11,7 @@ const PATIENCE_MS = 60_000;
 
 /** Runs `walk` with what stands on standard input, prints what it gives back, and closes the browser in any case. */
 export async function main(defaults, walk) {
-  const wanted = { ...defaults, ...JSON.parse(readFileSync(0, "utf8")) };
+  const wanted = { base: "/ui", ...defaults, ...JSON.parse(readFileSync(0, "utf8")) };
   wanted.url = wanted.url.replace(/\/+$/, "");
   const browser = await launch();
   try {
@@ -24,15 +25,17 @@ export async function main(defaults, walk) {
 }
 
 /**
- * A page of somebody who has logged in. `troubles` collects what went wrong in it: errors of scripts, refusals of the
- * content security policy, and requests to anywhere else.
+ * A page of somebody who has logged in. `prepare` is done to the page before anything is loaded, the other options are
+ * those of a browser's context. `troubles` collects what went wrong in it: errors of scripts, refusals of the content
+ * security policy, and requests to anywhere else.
  */
-export async function open(browser, wanted, path = "/stores", options = {}) {
+export async function open(browser, wanted, path = "/stores", { prepare, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
   const page = await context.newPage();
   page.setDefaultTimeout(wanted.patience_ms ?? PATIENCE_MS);
   const troubles = watch(page, wanted.url);
-  await page.goto(`${wanted.url}/ui${path}`);
+  await prepare?.(page);
+  await page.goto(`${wanted.url}${wanted.base}${path}`);
   if (wanted.token) {
     await page.getByLabel("Token").fill(wanted.token);
     await page.getByRole("button", { name: "Log in" }).click();
@@ -82,7 +85,7 @@ export function inList(page, name) {
 /** Opens a store's page from the list. Gives its id. */
 export async function openStore(page, name) {
   await inList(page, name).getByRole("link", { name, exact: true }).click();
-  await page.waitForURL("**/ui/stores/*");
+  await page.waitForURL("**/stores/*");
   await page.getByRole("heading", { level: 1, name }).waitFor();
   return new URL(page.url()).pathname.split("/").at(-1);
 }
@@ -90,6 +93,49 @@ export async function openStore(page, name) {
 /** Waits until the store's page shows this status. */
 export async function untilStatus(page, word) {
   await page.locator("main [data-testid=status]").filter({ hasText: word }).first().waitFor();
+}
+
+/** Has the page keep what its streams of events were opened with, and what they said: see `streams`. For `prepare`. */
+export function recordStreams(page) {
+  return page.addInitScript(() => {
+    globalThis.streams = [];
+    const { fetch } = globalThis;
+    globalThis.fetch = async (request, init) => {
+      const response = await fetch(request, init);
+      if (new URL(request.url ?? request, location.href).pathname !== "/api/v1/events") return response;
+      const stream = { after: request.headers.get("Last-Event-ID"), said: "" };
+      globalThis.streams.push(stream);
+      const listen = async () => {
+        for await (const text of response.clone().body.pipeThrough(new TextDecoderStream())) stream.said += text;
+      };
+      // How it ends is the page's business.
+      listen().catch(() => {});
+      return response;
+    };
+  });
+}
+
+/** The page's streams of events so far: which event each began after, and the ids and names of what it said. */
+export async function streams(page) {
+  const list = (text, field) => Array.from(text.matchAll(new RegExp(`^${field}: ?(.*)$`, "gm")), ([, value]) => value);
+  const all = await page.evaluate(() => globalThis.streams);
+  return all.map(({ after, said }) => ({ after, ids: list(said, "id"), names: list(said, "event") }));
+}
+
+/** Whether the platform says that it only simulates. */
+export async function isSimulated(wanted) {
+  return (await ask(wanted, "/health")).simulated === true;
+}
+
+/** Tries `look` until it gives something true, and gives that. */
+export async function until(what, look, patience = PATIENCE_MS) {
+  const begun = Date.now();
+  for (;;) {
+    const found = await look();
+    if (found) return found;
+    insist(Date.now() - begun < patience, `${what}: not within ${patience} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
 }
 
 /** Asks the API itself, as the page would. */

@@ -1,5 +1,6 @@
 //! The dashboard in Chromium, on a demo: everything in it is simulated but the browser, the server and its API. The part
-//! `shop` has the same walks with a shop that is there (`shops/dashboard.rs`).
+//! `shop` takes three of the walks (create, restart, delete) with a shop and a database that are there
+//! (`shops/dashboard.rs`).
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -66,13 +67,60 @@ async fn in_a_demo_nginx_serves_the_dashboard_beside_the_api() {
     let page = nginx.download("/ui/").await;
     assert!(page.contains("<div id=\"app\""), "{page}");
     assert_eq!(nginx.download("/ui/stores/a123456789").await, page, "a page has an address of its own");
+    assert_eq!(nginx.get("/ui/assets/gone.js").await.status().as_u16(), 404, "a script is no page");
+    assert!(nginx.download("/docs").await.contains("/docs/page.js"));
+    has_the_headers_of_the_server(&nginx, &demo).await;
     // What one tab does, the other sees: through a stream that is not held back.
     Demo::walk_at(&nginx.url(), "dashboard-two-tabs.mjs", &json!({ "name": own_name("beside") }));
 }
 
+/// What the browser is told about the pages is the same, whoever serves them.
+async fn has_the_headers_of_the_server(nginx: &Nginx, demo: &Demo) {
+    let server = reqwest::get(format!("{}/ui/", demo.url())).await.expect("the demo answers");
+    let names = [
+        "content-security-policy",
+        "x-content-type-options",
+        "referrer-policy",
+        "cross-origin-opener-policy",
+        "cache-control",
+    ];
+    for path in ["/ui/", "/ui/stores/a123456789", "/ui/assets/gone.js"] {
+        let answer = nginx.get(path).await;
+        for name in names {
+            assert!(server.headers().contains_key(name), "the server has no {name}");
+            assert_eq!(answer.headers().get(name), server.headers().get(name), "{name} of {path}");
+        }
+    }
+}
+
 #[tokio::test]
 #[ignore = "needs a browser: cargo xtask test --only dashboard"]
-async fn in_a_demo_a_page_recovers_by_itself_when_the_server_is_started_anew() {
+async fn in_a_demo_nginx_serves_the_dashboard_at_the_root_of_a_site_as_users_have_it() {
+    demo!(dir, demo);
+    let nginx = Nginx::of_users(dir.path(), &demo.url()).await;
+    let page = nginx.download("/").await;
+    assert!(page.contains("<div id=\"app\""), "{page}");
+    assert_eq!(nginx.download("/stores/a123456789").await, page, "a page has an address of its own");
+    Demo::walk_at(&nginx.url(), "dashboard-two-tabs.mjs", &json!({ "name": own_name("root"), "base": "" }));
+}
+
+#[tokio::test]
+#[ignore = "needs a browser: cargo xtask test --only dashboard"]
+async fn in_a_demo_a_store_that_gets_into_trouble_is_shown_so_as_it_happens() {
+    demo!(dir, demo);
+    demo.walk("dashboard-condition.mjs", &json!({ "name": own_name("degraded") }));
+}
+
+#[tokio::test]
+#[ignore = "needs a browser: cargo xtask test --only dashboard"]
+async fn in_a_demo_whoever_has_no_mouse_creates_opens_and_deletes_a_store() {
+    demo!(dir, demo);
+    demo.walk("dashboard-keyboard.mjs", &json!({ "name": own_name("typed") }));
+}
+
+#[tokio::test]
+#[ignore = "needs a browser: cargo xtask test --only dashboard"]
+async fn in_a_demo_a_page_recovers_by_itself_when_all_that_it_showed_is_gone() {
     demo!(dir, demo);
     let ready = dir.path().join("ready");
     let input = json!({ "ready": ready, "name": "corner-books" });
@@ -111,7 +159,9 @@ async fn in_a_demo_every_page_is_accessible_in_light_and_dark_and_on_a_phone() {
     let dir = tempfile::tempdir().expect("a folder");
     let tokens = dir.path().join("tokens.yaml");
     let token = new_token(&tokens, "ada", "admin");
-    let demo = Demo::start(dir.path(), &["--api-tokens-file", &tokens.display().to_string()]).await;
-    let seen = demo.walk("dashboard-look.mjs", &json!({ "token": token, "screenshots": pictures() }));
+    let arguments = ["--demo-stores", "1", "--api-tokens-file", &tokens.display().to_string()];
+    let demo = Demo::start(dir.path(), &arguments).await;
+    let input = json!({ "token": token, "screenshots": pictures(), "deletes": "shop-00001" });
+    let seen = demo.walk("dashboard-look.mjs", &input);
     assert_eq!(seen["violations"], json!([]));
 }
