@@ -169,11 +169,14 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// The data of the next event; `None` at the end of the stream.
+    /// The data of the next event; `None` at the end of the stream. Messages without an id are no events.
     pub async fn next(&mut self) -> Option<Value> {
         loop {
             if let Some(end) = self.buffer.find("\n\n") {
                 let block = self.buffer.drain(..end + 2).collect::<String>();
+                if !block.lines().any(|line| line.starts_with("id:")) {
+                    continue;
+                }
                 let data: Vec<&str> = block.lines().filter_map(|line| line.strip_prefix("data:")).collect();
                 let event = serde_json::from_str(data.join("\n").trim());
                 if let Ok(event) = event {

@@ -19,7 +19,6 @@ pub mod run;
 pub mod server;
 pub mod tokens;
 
-use app::ReconcilerRole as Role;
 pub use app::{App, Facts, ReconcilerRole};
 pub use middleware::HostRule;
 pub use problem::Problem;

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 use super::cli::DemoRequest;
 use super::{Failure, GRACE, open_tokens, router, stop_on_signal};
-use crate::{App, Facts, Role, server};
+use crate::{App, Facts, ReconcilerRole, server};
 
 /// The domain whose names are this machine in every browser, and below which the demo itself answers for the stores.
 const DOMAIN: &str = "localhost";
@@ -33,7 +33,7 @@ pub(super) async fn serve(configuration: Configuration, request: DemoRequest) ->
     let demo = Demo::start(parts).await.map_err(|error| Failure::error(&error))?;
     tracing::warn!("SIMULATED (--demo): there is no cluster and no database, and everything is gone at the end");
     tracing::info!("listening on http://{address}");
-    let (_role, roles) = watch::channel(Role::Working);
+    let (_role, roles) = watch::channel(ReconcilerRole::Working);
     let app = App::new(demo.service().clone(), roles, stop.clone()).with_facts(facts);
     let router = router(app, &configuration, address, tokens, &stop).layer(from_fn(shop));
     server::serve(listener, router, stop).await;
