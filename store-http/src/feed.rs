@@ -21,6 +21,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const RECENT_MAX: usize = 1024;
 /// How many events are read from the database at once.
 const BATCH: usize = 256;
+/// So many readers take up an event in the same millisecond. With hundreds of them, requests would wait for all.
+const READERS_AT_ONCE: usize = 16;
 
 /// Everybody's events, in commit order.
 #[derive(Clone)]
@@ -78,6 +80,8 @@ impl Feed {
         place: Option<OwnedSemaphorePermit>,
     ) -> Result<Reader, ServiceError> {
         let news = self.last.subscribe();
+        let before = READERS_MAX - self.readers.available_permits().min(READERS_MAX);
+        let turn = Duration::from_millis(u64::try_from(before / READERS_AT_ONCE).unwrap_or_default());
         let (last, oldest) = self.service.positions().await?;
         let (position, reset) = match start {
             Start::Now => (last, false),
@@ -85,7 +89,7 @@ impl Feed {
             Start::After(_) | Start::Nonsense => (last, true),
         };
         let ready = reset.then_some(Item::Reset(last)).into_iter().collect();
-        Ok(Reader { feed: self.clone(), news, position, ready, _place: place })
+        Ok(Reader { feed: self.clone(), news, turn, position, ready, _place: place })
     }
 
     async fn run(self) {
@@ -158,6 +162,8 @@ impl Feed {
 pub(crate) struct Reader {
     feed: Feed,
     news: watch::Receiver<Option<Position>>,
+    /// How long it lets others go first.
+    turn: Duration,
     position: Position,
     ready: VecDeque<Item>,
     _place: Option<OwnedSemaphorePermit>,
@@ -181,6 +187,9 @@ impl Reader {
             tokio::select! {
                 () = self.feed.stop.cancelled() => return None,
                 changed = self.news.changed() => changed.ok()?,
+            }
+            if !self.turn.is_zero() {
+                tokio::time::sleep(self.turn).await;
             }
         }
     }
