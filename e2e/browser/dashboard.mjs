@@ -102,7 +102,8 @@ export function recordStreams(page) {
     const { fetch } = globalThis;
     globalThis.fetch = async (request, init) => {
       const response = await fetch(request, init);
-      if (new URL(request.url ?? request, location.href).pathname !== "/api/v1/events") return response;
+      const isStream = new URL(request.url ?? request, location.href).pathname === "/api/v1/events";
+      if (!isStream || !response.ok) return response;
       const stream = { after: request.headers.get("Last-Event-ID"), said: "" };
       globalThis.streams.push(stream);
       const listen = async () => {

@@ -3,12 +3,17 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use e2e::{Demo, new_token, own_name};
 use serde_json::Value;
 use tempfile::TempDir;
 
 const NEEDS_A_TOKEN: i32 = 4;
+/// A simulated store takes about 15 s.
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A demo that asks for tokens, and somebody's home from where it is asked.
 struct Terminal {
@@ -60,7 +65,11 @@ impl Terminal {
     /// Starts what goes on until it is stopped.
     fn follow(&self, arguments: &[&str]) -> Followed {
         let mut command = self.store(arguments);
-        Followed(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it runs"))
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it runs");
+        let output = BufReader::new(child.stdout.take().expect("an output"));
+        let (tell, lines) = mpsc::channel();
+        thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
+        Followed { child, lines }
     }
 
     fn create(&self, name: &str) -> Value {
@@ -74,21 +83,30 @@ impl Terminal {
 }
 
 /// A command that goes on.
-struct Followed(Child);
+struct Followed {
+    child: Child,
+    lines: mpsc::Receiver<String>,
+}
 
 impl Followed {
-    /// Reads until a line has this; it ends if the command does.
-    fn until(&mut self, text: &str) -> String {
-        let output = self.0.stdout.as_mut().expect("an output");
-        let mut lines = BufReader::new(output).lines().map_while(Result::ok);
-        lines.find(|line| line.contains(text)).unwrap_or_else(|| panic!("it never said {text:?}"))
+    /// Reads until a line has this.
+    fn until(&self, text: &str) {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let line = self.lines.recv_timeout(end.saturating_duration_since(Instant::now()));
+            match line {
+                Ok(line) if line.contains(text) => return,
+                Ok(_) => {}
+                Err(why) => panic!("it never said {text:?}: {why}"),
+            }
+        }
     }
 }
 
 impl Drop for Followed {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -139,16 +157,16 @@ async fn at_a_terminal_a_store_comes_up_is_watched_protected_and_deleted() {
     let terminal = Terminal::open().await;
     terminal.log_in(&terminal.admin);
     let name = own_name("typed");
-    let mut list = terminal.follow(&["list", "--watch"]);
+    let list = terminal.follow(&["list", "--watch"]);
     let store = terminal.create(&name);
     assert_eq!(store["name"], name.as_str());
     list.until(&name);
-    let mut events = terminal.follow(&["events", &name, "-f"]);
+    let events = terminal.follow(&["events", &name, "-f"]);
     events.until("ready at");
     assert!(terminal.run(&["get", &name]).contains("READY"));
     let (_, why) = terminal.refused(&["credentials", &name]);
     assert!(why.contains("simulated"), "{why}");
-    let mut logs = terminal.follow(&["logs", &name, "-f", "--tail", "1"]);
+    let logs = terminal.follow(&["logs", &name, "-f", "--tail", "1"]);
     logs.until("");
 
     terminal.run(&["protect", &name]);

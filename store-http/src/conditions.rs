@@ -21,6 +21,8 @@ use crate::feed::Start;
 
 /// No store is looked at more often, whatever happens to it.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// A store that cannot be read is looked at again after this long.
+const AGAIN_AFTER: Duration = Duration::from_secs(10);
 /// Whoever read the stores, or lost the stream, less than this ago hears what was told meanwhile.
 const REPEATED_FOR: Duration = Duration::from_mins(1);
 /// How many changes are taken at once.
@@ -179,8 +181,11 @@ impl Watcher {
                     are_all_due |= was_open != is_open;
                 }
                 () = tokio::time::sleep_until(next.unwrap_or(not_before).max(not_before)), if next.is_some() => {
-                    match self.look(is_first, are_all_due).await {
-                        Ok(()) => (is_first, are_all_due) = (false, false),
+                    // Whoever read the stores before the very first look has seen the same, unless the cluster came meanwhile.
+                    let is_told = !is_first || cluster.has_changed().unwrap_or_default();
+                    is_first = false;
+                    match self.look(is_told, are_all_due).await {
+                        Ok(()) => are_all_due = false,
                         Err(error) => {
                             let error = &error as &dyn std::error::Error;
                             tracing::debug!(error, "cannot look at the stores' condition");
@@ -192,15 +197,24 @@ impl Watcher {
         }
     }
 
-    async fn look(&mut self, is_first: bool, are_all_due: bool) -> Result<(), ServiceError> {
+    async fn look(&mut self, is_told: bool, are_all_due: bool) -> Result<(), ServiceError> {
         if are_all_due {
-            // Nobody has read anything else yet.
-            self.look_at_all(!is_first).await?;
+            self.look_at_all(is_told).await?;
         }
         let now = Instant::now();
         let due: Vec<_> = self.due.iter().filter(|(_, at)| **at <= now).map(|(id, _)| id.clone()).collect();
         for id in due {
-            let outlook = self.service.condition(&id).await?;
+            let outlook = match self.service.condition(&id).await {
+                Ok(outlook) => outlook,
+                Err(error @ ServiceError::Unavailable { .. }) => return Err(error),
+                Err(error) => {
+                    // Its row is of a newer version, perhaps; the others are told of all the same.
+                    let error = &error as &dyn std::error::Error;
+                    tracing::debug!(error, store = %id, "cannot tell how a store is doing");
+                    self.due.insert(id, Instant::now() + AGAIN_AFTER);
+                    continue;
+                }
+            };
             self.due.remove(&id);
             let Some(outlook) = outlook else {
                 self.conditions.board().forget(id.as_str());
@@ -214,13 +228,17 @@ impl Watcher {
         Ok(())
     }
 
-    async fn look_at_all(&self, is_told: bool) -> Result<(), ServiceError> {
+    /// Each is due then, too: a list does not say when time alone changes a verdict.
+    async fn look_at_all(&mut self, is_told: bool) -> Result<(), ServiceError> {
         let mut query = ListQuery { statuses: vec![Status::Ready], ..ListQuery::default() };
         let mut ready = HashSet::new();
         loop {
             let page = self.service.list(&query).await?;
             for condition in page.stores.into_iter().filter_map(ConditionDocument::of) {
                 self.conditions.take_up(&condition, is_told);
+                if let Ok(id) = StoreId::parse(&condition.store_id) {
+                    self.due.insert(id, Instant::now());
+                }
                 ready.insert(condition.store_id);
             }
             query.after = page.next_page_token;

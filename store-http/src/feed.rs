@@ -21,7 +21,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const RECENT_MAX: usize = 1024;
 /// How many events are read from the database at once.
 const BATCH: usize = 256;
-/// So many readers take up an event in the same millisecond. With hundreds of them, requests would wait for all.
+/// About so many readers take up an event in the same millisecond. With hundreds of them, requests would wait for all.
 const READERS_AT_ONCE: usize = 16;
 
 /// Everybody's events, in commit order.
@@ -80,7 +80,8 @@ impl Feed {
         place: Option<OwnedSemaphorePermit>,
     ) -> Result<Reader, ServiceError> {
         let news = self.last.subscribe();
-        let before = READERS_MAX - self.readers.available_permits().min(READERS_MAX);
+        let taken = READERS_MAX - self.readers.available_permits().min(READERS_MAX);
+        let before = if place.is_some() { taken.saturating_sub(1) } else { 0 };
         let turn = Duration::from_millis(u64::try_from(before / READERS_AT_ONCE).unwrap_or_default());
         let (last, oldest) = self.service.positions().await?;
         let (position, reset) = match start {

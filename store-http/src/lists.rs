@@ -3,7 +3,7 @@
 //! A page holds what was written, and its position says how far: it is only given again while nothing was written since
 //! that could be seen on it. It also holds how the cluster was last seen, of which no position tells: so it is made anew
 //! when the condition of a READY store is another one, and after a moment where stores are on their way, while those who
-//! ask still get the one before.
+//! ask still get the one before, which is a second old at most.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,7 +21,7 @@ use crate::conditions::Conditions;
 
 /// What the cluster showed of stores on their way is looked at again after this long.
 const FRESH_FOR: Duration = Duration::from_millis(200);
-/// A page may be this old, and this old where it has only stores of whose changes we are told.
+/// A page may be this old, and that old where it has only stores of whose changes we would have been told.
 const KEPT_FOR: Duration = Duration::from_secs(1);
 const SETTLED_KEPT_FOR: Duration = Duration::from_secs(10);
 /// Whoever waits longer than this for another one's page makes its own, so that failures do not queue up.
@@ -73,7 +73,7 @@ impl Lists {
     ) -> Result<Bytes, ServiceError> {
         let place = self.place(format!("{query:?}"));
         let told = conditions.told();
-        if let Some(made) = place.current(service).await? {
+        if let Some(made) = place.current(service, told).await? {
             if !made.is_fresh(told)
                 && let Ok(turn) = Arc::clone(&place.turn).try_lock_owned()
             {
@@ -84,7 +84,7 @@ impl Lists {
         }
         let turn = timeout(WAITS_FOR, Arc::clone(&place.turn).lock_owned()).await.ok();
         // The one before may have made it meanwhile.
-        match place.current(service).await? {
+        match place.current(service, told).await? {
             Some(made) => Ok(made.body),
             None => place.make(service, query, told, turn).await,
         }
@@ -101,8 +101,8 @@ impl Lists {
 
 impl Place {
     /// The page, unless it is old or something on it has changed.
-    async fn current(&self, service: &StoreService) -> Result<Option<Made>, ServiceError> {
-        let Some(mut made) = self.kept().filter(Made::is_young) else { return Ok(None) };
+    async fn current(&self, service: &StoreService, told: u64) -> Result<Option<Made>, ServiceError> {
+        let Some(mut made) = self.kept().filter(|made| made.is_young(told)) else { return Ok(None) };
         let (position, _) = service.positions().await?;
         if position != made.position {
             let changes = service.changes(made.position, CHANGES_MAX).await?;
@@ -146,8 +146,9 @@ impl Place {
 }
 
 impl Made {
-    fn is_young(&self) -> bool {
-        self.at.elapsed() < if self.shown.is_settled { SETTLED_KEPT_FOR } else { KEPT_FOR }
+    fn is_young(&self, told: u64) -> bool {
+        let nothing_changes_it = self.shown.is_settled && self.told == told;
+        self.at.elapsed() < if nothing_changes_it { SETTLED_KEPT_FOR } else { KEPT_FOR }
     }
 
     fn is_fresh(&self, told: u64) -> bool {

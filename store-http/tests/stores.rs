@@ -455,8 +455,10 @@ async fn a_list_shows_a_change_in_the_cluster_within_a_moment() {
     assert_eq!(condition().await, "healthy");
     api.cluster.set_image_broken(&StoreId::parse(&id).unwrap(), true);
     let began = tokio::time::Instant::now();
-    while condition().await != "degraded" {
+    while api.get(&format!("/api/v1/stores/{id}")).await.json()["condition"] != "degraded" {
         assert!(began.elapsed() < Duration::from_mins(1), "it never showed");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(condition().await, "degraded", "nobody read a list in between");
 }

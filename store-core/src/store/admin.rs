@@ -85,7 +85,8 @@ impl AdminEmail {
     }
 }
 
-/// The admin's password: 8 to 128 characters without control characters, and not only blanks. It is never printed, and has no serde.
+/// The admin's password: 8 to 128 characters without control characters, and not only blanks. It is never printed, and
+/// has no serde.
 #[derive(Debug, Clone)]
 pub struct AdminPassword(SecretString);
 

@@ -15,8 +15,8 @@ use tokio::time::Instant;
 use crate::problem::{Kind, Refusal};
 use crate::tokens::{Identity, TokenRole, TokensFile};
 
-/// The routes that anybody may use: they change nothing, and tell strangers nothing but whether the server works.
-/// Templates, not paths, so that no way of writing a path can make one route look like another.
+/// The routes that anybody may use: they change nothing, and tell strangers nothing but whether the server
+/// works, and whether it only simulates. Templates, not paths, so that no way of writing a path can make one route look like another.
 const OPEN: [&str; 11] = [
     "/health",
     "/api/v1/health",
@@ -57,9 +57,12 @@ pub(super) async fn check(State(guard): State<Guard>, mut request: Request, next
     let (token, identity) = match authenticate(tokens, request.headers()) {
         Ok(known) => known,
         // Strangers, who have no identity.
-        Err(_) if is_open(&request) => return next.run(request).await,
+        Err(Unknown::NoToken) if is_open(&request) => return next.run(request).await,
         Err(why) => {
             guard.failures.lock().unwrap_or_else(PoisonError::into_inner).log(why, &request);
+            if is_open(&request) {
+                return next.run(request).await;
+            }
             return why.refusal().into_response();
         }
     };

@@ -48,8 +48,8 @@ pub(super) async fn pods(
 ///
 /// One line for each line of the log; lines longer than 16 KiB are cut. With `follow` the answer goes on with what is
 /// said from now, until the container ends, or for an hour. Without it, a log that cannot be read to its end within 30 s
-/// breaks the answer off, so that it is not taken for a whole one. There is a limit to how many logs are read at once: beyond
-/// it, the answer is 503, and `Retry-After` says when to come again.
+/// breaks the answer off, so that it is not taken for a whole one. There is a limit to how many logs are read at once:
+/// beyond it, the answer is 503, and `Retry-After` says when to come again.
 #[utoipa::path(
     get,
     path = "/stores/{id}/logs",

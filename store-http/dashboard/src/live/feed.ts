@@ -25,6 +25,8 @@ let stream: EventStream | undefined;
 let reloading: Promise<void> | undefined;
 /** Whether something has been missed that the running reload may have passed by already. */
 let isStale = false;
+/** Whose condition was another one while the list was read. */
+const flippedMeanwhile = new Set<string>();
 let listingAgain: ReturnType<typeof setTimeout> | undefined;
 let drawing: ReturnType<typeof setTimeout> | undefined;
 let hiding: ReturnType<typeof setTimeout> | undefined;
@@ -70,6 +72,7 @@ export function stop(): void {
   stream = undefined;
   clearTimeout(listingAgain);
   reloading = undefined;
+  flippedMeanwhile.clear();
   isStale = false;
   failure.value = undefined;
   index = new StoreIndex();
@@ -102,6 +105,8 @@ export function reload(): Promise<void> {
     // Somebody else may have logged in meanwhile.
     if (reloading !== mine) return;
     reloading = undefined;
+    flippedMeanwhile.forEach((id) => reads.want(id));
+    flippedMeanwhile.clear();
     if (isStale) void reload();
     isStale = false;
   });
@@ -185,7 +190,8 @@ function take(event: StoreEvent): void {
 function takeCondition(notice: ConditionNotice): void {
   if (index.flip(notice)) draw();
   // What is being read right now may be what was before, and would be taken for newer.
-  if (reloading || reads.isReading(notice.store_id)) reads.want(notice.store_id);
+  if (reloading) flippedMeanwhile.add(notice.store_id);
+  else if (reads.isReading(notice.store_id)) reads.want(notice.store_id);
 }
 
 function draw(): void {
