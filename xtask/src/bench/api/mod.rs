@@ -246,7 +246,7 @@ fn section(measured: &Measured) -> Result<String> {
          {stolen:.0} % meanwhile ({}). Every answer is whole. A p99 is that of half of the load in the same row, the \
          median of {TIMES} times.\n\nThe cluster cannot be reached: no store is observed, so a list costs less than \
          with one. All connections ask for the same list, which is made again when something on it changed, and at least \
-         once a second; \"other lists\" are pages in turn, each made for one answer.\n\n\
+         every ten seconds; \"other lists\" are pages in turn, each made for one answer.\n\n\
          | request | a second | p99 in ms |\n|---|---|---|\n",
         date.trim()
     );
