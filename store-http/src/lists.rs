@@ -26,7 +26,7 @@ const KEPT_FOR: Duration = Duration::from_secs(1);
 const SETTLED_KEPT_FOR: Duration = Duration::from_secs(10);
 /// Whoever waits longer than this for another one's page makes its own, so that failures do not queue up.
 const WAITS_FOR: Duration = Duration::from_secs(1);
-/// A page of 1,000 stores has two or three megabytes.
+/// A page of 1,000 stores has a megabyte and a half.
 const PAGES_MAX: usize = 4;
 /// More changes than this are not looked through: the page is made anew.
 const CHANGES_MAX: usize = 64;

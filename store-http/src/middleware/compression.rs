@@ -11,7 +11,7 @@ const KINDS: [&str; 5] = ["application/json", "text/html", "text/css", "text/jav
 
 type Worth = And<SizeAbove, fn(StatusCode, Version, &HeaderMap, &Extensions) -> bool>;
 
-/// Quick rather than thorough: a page of 1,000 stores has megabytes, and repeats itself.
+/// Quick rather than thorough: a page of 1,000 stores has a megabyte and a half, and repeats itself.
 pub(super) fn compress() -> CompressionLayer<Worth> {
     let worth = SizeAbove::new(FROM_BYTES).and(is_document as fn(_, _, &_, &_) -> _);
     CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(worth)

@@ -40,8 +40,8 @@ const INDEX: &str = "index.html";
 const HASHED: &str = "assets/";
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-const HOW_TO_BUILD: &str = "this server was built without the dashboard; to have it, run `npm ci && npm run build` in \
-    store-http/dashboard, and build the server again. The API is there all the same: /api/v1/stores";
+const HOW_TO_BUILD: &str = "this server was built without the dashboard; to have it, build it with `cargo xtask up` or `cargo xtask \
+    demo`, or run `npm ci && npm run build` in store-http/dashboard and build the server again. The API is there all the same: /api/v1/stores";
 
 pub(super) fn routes() -> Router<App> {
     Router::new()
