@@ -20,6 +20,9 @@ export async function main(defaults, walk) {
     await tellWhereItStands(browser);
     throw error;
   } finally {
+    // An answer that is being changed when the browser goes would fail a walk that has ended well.
+    const pages = browser.contexts().flatMap((context) => context.pages());
+    await Promise.all(pages.map((page) => page.unrouteAll({ behavior: "ignoreErrors" })));
     await browser.close();
   }
 }

@@ -39,10 +39,19 @@ pub struct Api {
     client: Client,
 }
 
+/// Below the 30 s after which the server closes an idle connection: a test that waited for a browser must not send its
+/// next request on one that is just being closed.
+const IDLE_CONNECTIONS_FOR: Duration = Duration::from_secs(10);
+
 impl Api {
     /// A client of the server at `base`.
     pub fn new(base: &str) -> Self {
-        let client = Client::builder().timeout(Duration::from_secs(20)).no_proxy().build().expect("a client");
+        let client = Client::builder()
+            .timeout(Duration::from_secs(20))
+            .pool_idle_timeout(IDLE_CONNECTIONS_FOR)
+            .no_proxy()
+            .build()
+            .expect("a client");
         Self { base: base.to_owned(), client }
     }
 
