@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use diesel::prelude::*;
 use jiff::Timestamp;
-use serde::de::DeserializeOwned;
+use serde::de::value::StrDeserializer;
+use serde::de::{DeserializeOwned, IntoDeserializer as _};
 use serde::{Deserialize, Serialize};
 use store_core::lifecycle::{Event, Intent, Store};
 use store_core::ports::{ActionInFlight, CutOff, EventDraft, Installation, changes};
@@ -161,7 +162,8 @@ impl Place<'_> {
 
     /// A closed set of words that serde knows.
     fn word<T: DeserializeOwned>(self, column: &'static str, text: &str) -> Result<T, Impossible> {
-        serde_json::from_value(text.into()).map_err(|error| self.impossible(column, error))
+        let text: StrDeserializer<'_, serde::de::value::Error> = text.into_deserializer();
+        T::deserialize(text).map_err(|error| self.impossible(column, error))
     }
 
     fn number<T: TryFrom<i64, Error: Display>>(self, column: &'static str, number: i64) -> Result<T, Impossible> {

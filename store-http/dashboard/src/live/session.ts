@@ -29,17 +29,19 @@ export const isSimulated = computed(() => isDemo.value || where.value?.simulated
 export const canChange = computed(() => person.value?.role === "admin");
 export const hasToken = () => currentToken() !== null;
 
-/** Asks the platform who we are; then the stores begin to flow. */
+/** Asks the platform who we are, and lets the stores flow. */
 export async function enter(): Promise<void> {
   // Answered without a token, so that the banner is on the login page too.
   saysSimulated().then((answer) => (isDemo.value = answer), () => {});
+  // The list takes the longest, so it does not wait until we know who we are.
+  feed.start();
   try {
     [person.value, where.value] = await Promise.all([getMe(), getPlatform()]);
     wasRefused.value = false;
     state.value = "open";
-    feed.start();
   } catch (error) {
     if (error instanceof ApiError && error.status === 401) return;
+    feed.stop();
     trouble.value = messageOf(error);
     state.value = "broken";
   }
