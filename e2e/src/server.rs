@@ -22,7 +22,18 @@ impl Server {
     /// Starts it with its database in `dir` and waits until it listens. `changes` are added to its environment; an
     /// empty value takes a variable away.
     pub async fn start(lab: &Lab, dir: &Path, changes: &[(&str, &str)]) -> Self {
-        let port = free_port();
+        Self::start_at(free_port(), lab, dir, changes).await
+    }
+
+    /// Has it end, and starts another one on its database in `dir`, at its address.
+    pub async fn replaced(self, lab: &Lab, dir: &Path) -> Self {
+        let port = self.port;
+        let status = self.terminate().await;
+        assert!(status.success(), "store-http ended with {status}");
+        Self::start_at(port, lab, dir, &[]).await
+    }
+
+    async fn start_at(port: u16, lab: &Lab, dir: &Path, changes: &[(&str, &str)]) -> Self {
         let output = dir.join(format!("server-{port}.out"));
         let log = File::create(&output).expect("the output file can be made");
         let mut command = Command::new(&lab.server_bin);

@@ -1,12 +1,11 @@
 //! The dashboard with a shop that is there: created in Chromium, opened and its products seen, the server started anew
 //! under an open page, and deleted with its evidence.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use e2e::{Api, Lab, Server, own_name, run_script, text, until};
+use e2e::{Lab, Server, own_name, run_script, text, until};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -35,7 +34,7 @@ async fn a_store_is_created_opened_kept_over_a_restart_and_deleted_in_the_dashbo
 
 /// Ends the server and starts another one on its database, at its address, while a page is open. The page goes on with
 /// its stream of events where that broke off, and misses nothing that happened meanwhile.
-async fn is_started_anew_under_a_page(lab: &Lab, dir: &Path, server: Server, store: &Value) -> Successor {
+async fn is_started_anew_under_a_page(lab: &Lab, dir: &Path, server: Server, store: &Value) -> Server {
     let (api, url) = (server.api(), server.url());
     let (ready, changed) = (dir.join("ready"), dir.join("changed"));
     let input = json!({
@@ -46,8 +45,7 @@ async fn is_started_anew_under_a_page(lab: &Lab, dir: &Path, server: Server, sto
         if ready.exists() { Ok(()) } else { Err("not yet".to_owned()) }
     })
     .await;
-    assert!(server.terminate().await.success());
-    let successor = Successor::start(lab, dir, &api).await;
+    let successor = server.replaced(lab, dir).await;
     // The page comes back only after this, so it has to be told by the stream.
     let path = format!("/api/v1/stores/{}", text(&store["id"]));
     for protected in [true, false] {
@@ -58,40 +56,4 @@ async fn is_started_anew_under_a_page(lab: &Lab, dir: &Path, server: Server, sto
     let seen = walk.join().expect("the walk ends well");
     assert_eq!(seen["resumed_with"], json!(["protected", "unprotected"]), "{seen}");
     successor
-}
-
-/// `store-http` at the address of one that has ended, with its database. It is killed when this is dropped.
-struct Successor(Child);
-
-impl Successor {
-    async fn start(lab: &Lab, dir: &Path, api: &Api) -> Self {
-        let port = api.base().rsplit(':').next().expect("a port");
-        let log = File::create(dir.join("successor.out")).expect("the output file can be made");
-        let child = Command::new(&lab.server_bin)
-            .current_dir(dir)
-            .env_clear()
-            .envs(lab.environment(dir))
-            .env("HTTP_PORT", port)
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().expect("a second handle"))
-            .stderr(log)
-            .spawn()
-            .expect("store-http starts");
-        let successor = Self(child);
-        until("the server is there again", Duration::from_secs(20), || async {
-            if api.is_live().await {
-                return Ok(());
-            }
-            Err(fs::read_to_string(dir.join("successor.out")).unwrap_or_default())
-        })
-        .await;
-        successor
-    }
-}
-
-impl Drop for Successor {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
