@@ -22,7 +22,7 @@ const RECENT_MAX: usize = 1024;
 /// How many events are read from the database at once.
 const BATCH: usize = 256;
 /// About so many readers take up an event in the same millisecond. With hundreds of them, requests would wait for all.
-const READERS_AT_ONCE: usize = 16;
+const READERS_AT_ONCE: usize = 8;
 
 /// Everybody's events, in commit order.
 #[derive(Clone)]

@@ -10,7 +10,10 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{
+    Timespec,
+    epoll::{self, CreateFlags, EventData, EventFlags},
+};
 
 /// No answer takes longer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -33,7 +36,7 @@ pub(super) fn post(path: &str, body: &str) -> Vec<u8> {
 }
 
 /// What was answered.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Answers {
     /// How long each answer took, in milliseconds.
     pub(super) latencies_ms: Vec<f64>,
@@ -61,7 +64,7 @@ impl Answers {
         sorted.get(index.saturating_sub(1)).copied().unwrap_or(f64::NAN)
     }
 
-    fn add(&mut self, other: Self) {
+    pub(super) fn add(&mut self, other: Self) {
         self.latencies_ms.extend(other.latencies_ms);
         self.bytes += other.bytes;
         self.took = self.took.max(other.took);
@@ -183,20 +186,29 @@ pub(super) fn with_streams<T>(port: u16, path: &str, count: u32, work: impl FnOn
 
 /// Reads all streams; how many of them were told of nothing, or ended.
 fn read_until(stop: &AtomicBool, mut streams: Vec<Stream>) -> Result<usize> {
-    let count = streams.len();
-    while !stop.load(Ordering::Relaxed) {
-        let mut waiting: Vec<_> = streams.iter().map(|stream| PollFd::new(&stream.socket, PollFlags::IN)).collect();
-        poll(&mut waiting, Some(&WAKE))?;
-        let ready: Vec<_> = waiting.iter().map(|one| !one.revents().is_empty()).collect();
-        let mut ready = ready.into_iter();
-        streams.retain_mut(|stream| !ready.next().unwrap_or_default() || stream.read());
+    // It names those that are ready; to ask for each of them again and again would cost more than the server's work.
+    let waiting = epoll::create(CreateFlags::CLOEXEC)?;
+    for (number, stream) in streams.iter().enumerate() {
+        epoll::add(&waiting, &stream.socket, EventData::new_u64(number as u64), EventFlags::IN)?;
     }
-    Ok(count - streams.iter().filter(|stream| stream.heard).count())
+    let mut ready = Vec::with_capacity(streams.len());
+    while !stop.load(Ordering::Relaxed) {
+        epoll::wait(&waiting, rustix::buffer::spare_capacity(&mut ready), Some(&WAKE))?;
+        for event in ready.drain(..) {
+            let number = usize::try_from(event.data.u64()).context("a stream that there is not")?;
+            if !streams[number].read() {
+                epoll::delete(&waiting, &streams[number].socket)?;
+                streams[number].is_over = true;
+            }
+        }
+    }
+    Ok(streams.iter().filter(|stream| stream.is_over || !stream.heard).count())
 }
 
 struct Stream {
     socket: TcpStream,
     heard: bool,
+    is_over: bool,
 }
 
 impl Stream {
@@ -208,7 +220,7 @@ impl Stream {
             bail!("a stream was refused with {status}");
         }
         let heard = tells(connection.stream.buffer());
-        Ok(Self { socket: connection.stream.into_inner(), heard })
+        Ok(Self { socket: connection.stream.into_inner(), heard, is_over: false })
     }
 
     /// Takes what is there; whether the stream goes on.
