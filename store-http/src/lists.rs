@@ -24,6 +24,8 @@ const FRESH_FOR: Duration = Duration::from_millis(200);
 /// A page may be this old, and that old where it has only stores of whose changes we would have been told.
 const KEPT_FOR: Duration = Duration::from_secs(1);
 const SETTLED_KEPT_FOR: Duration = Duration::from_secs(10);
+/// From this age on the latter is made anew while those who ask still get it, so that nobody waits for it.
+const SETTLED_FRESH_FOR: Duration = Duration::from_secs(5);
 /// Whoever waits longer than this for another one's page makes its own, so that failures do not queue up.
 const WAITS_FOR: Duration = Duration::from_secs(1);
 /// A page of 1,000 stores has a megabyte and a half.
@@ -152,7 +154,7 @@ impl Made {
     }
 
     fn is_fresh(&self, told: u64) -> bool {
-        self.told == told && (self.shown.is_settled || self.at.elapsed() < FRESH_FOR)
+        self.told == told && self.at.elapsed() < if self.shown.is_settled { SETTLED_FRESH_FOR } else { FRESH_FOR }
     }
 }
 
@@ -219,5 +221,20 @@ mod tests {
         let page = |closed_by| Shown { stores: stores.clone(), is_settled: true, closed_by };
         assert_eq!(page(Some(time(10))).shows(&event), shows);
         assert!(page(None).shows(&event), "any other page may show anything");
+    }
+
+    /// Whoever finds it no longer fresh has it made anew, and does not wait.
+    #[tokio::test(start_paused = true)]
+    async fn a_page_stops_being_fresh_before_it_is_too_old() {
+        for (is_settled, at_ms) in [(true, [0, 6_000, 10_000]), (false, [0, 500, 1_000])] {
+            let shown = Arc::new(Shown { stores: HashSet::new(), is_settled, closed_by: None });
+            let made = Made { position: 1, told: 0, at: Instant::now(), body: Bytes::new(), shown };
+            let mut seen = Vec::new();
+            for after in at_ms.map(Duration::from_millis) {
+                tokio::time::sleep_until(made.at + after).await;
+                seen.push((made.is_fresh(0), made.is_young(0)));
+            }
+            assert_eq!(seen, [(true, true), (false, true), (false, false)], "settled: {is_settled}");
+        }
     }
 }
