@@ -36,10 +36,10 @@ pub(super) fn post(path: &str, body: &str) -> Vec<u8> {
 }
 
 /// What was answered.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Answers {
-    /// How long each answer took, in milliseconds.
-    pub(super) latencies_ms: Vec<f64>,
+    /// When each answer came, from the beginning, and how long it took, in milliseconds.
+    pub(super) latencies_ms: Vec<(Duration, f64)>,
     /// Bytes of bodies.
     pub(super) bytes: u64,
     pub(super) took: Duration,
@@ -58,13 +58,13 @@ impl Answers {
 
     /// The latency that so many of a hundred answers did not exceed.
     pub(super) fn percentile_ms(&self, percent: usize) -> f64 {
-        let mut sorted = self.latencies_ms.clone();
+        let mut sorted: Vec<_> = self.latencies_ms.iter().map(|(_, latency)| *latency).collect();
         sorted.sort_by(f64::total_cmp);
         let index = (percent * sorted.len()).div_ceil(100);
         sorted.get(index.saturating_sub(1)).copied().unwrap_or(f64::NAN)
     }
 
-    pub(super) fn add(&mut self, other: Self) {
+    fn add(&mut self, other: Self) {
         self.latencies_ms.extend(other.latencies_ms);
         self.bytes += other.bytes;
         self.took = self.took.max(other.took);
@@ -109,7 +109,7 @@ fn ask_on_one(load: Load, number: u32, begin: Instant, next: NextRequest<'_>) ->
             due = Instant::now();
         }
         answers.bytes += connection.ask(&next())?;
-        answers.latencies_ms.push(due.elapsed().as_secs_f64() * 1_000.0);
+        answers.latencies_ms.push((begin.elapsed(), due.elapsed().as_secs_f64() * 1_000.0));
         due += interval.unwrap_or_default();
     }
     answers.took = begin.elapsed();
@@ -242,7 +242,10 @@ mod tests {
 
     #[test]
     fn percentiles_are_those_of_the_sorted_latencies() {
-        let answers = Answers { latencies_ms: (1..=100).rev().map(f64::from).collect(), ..Answers::default() };
+        let answers = Answers {
+            latencies_ms: (1..=100).rev().map(|latency| (Duration::ZERO, f64::from(latency))).collect(),
+            ..Answers::default()
+        };
         assert_eq!(
             (answers.percentile_ms(50), answers.percentile_ms(99), answers.percentile_ms(100)),
             (50.0, 99.0, 100.0)

@@ -248,10 +248,11 @@ fn section(measured: &Measured) -> Result<String> {
     let mut text = format!(
         "## What the HTTP server answers\n\n{STORES} stores in SQLite, one new store a second, {STREAMS} open event \
          streams, {CONNECTIONS} connections; server and load share {cores} cores, of which others on the same host took \
-         {stolen:.0} % meanwhile ({}); between the loads they rest. Every answer is whole. A p99 is that of half of the load in the same row, from the \
-         seconds in which others took no more than 1 % of the machine; in brackets that of every second.\n\nThe cluster cannot be reached: no store is observed, so a list costs less than \
-         with one. All connections ask for the same list, which is made again when something on it changed, and at least \
-         every ten seconds; \"other lists\" are pages in turn, each made for one answer.\n\n\
+         {stolen:.0} % meanwhile ({}); between the loads they rest. Every answer is whole. A p99 is that of half of the \
+         load in the same row, from the seconds in which, as in the one before, others took no more than 1 % of the \
+         machine; in brackets that of every second.\n\nThe cluster cannot be reached: no store is observed, so a list \
+         costs less than with one. All connections ask for the same list, which is made again when something on it \
+         changed, and at least every ten seconds; \"other lists\" are pages in turn, each made for one answer.\n\n\
          | request | a second | p99 in ms |\n|---|---|---|\n",
         date.trim()
     );
