@@ -18,8 +18,8 @@ use super::{
 /// How long is asked in one go. The first second is not counted: connections need a while to get up to speed.
 const SECONDS: u32 = 5;
 const SECOND: Duration = Duration::from_secs(1);
-/// So many undisturbed seconds are enough. Each has one of the writes.
-const ENOUGH: usize = 24;
+/// So many undisturbed seconds, of some thousand answers and one of the writes each, are enough.
+const ENOUGH: usize = 12;
 /// A second in which the host took more than this share of the machine, in percent, is not counted, nor is the one after
 /// it, which has to catch up.
 const STOLEN_MAX: f64 = 1.0;
