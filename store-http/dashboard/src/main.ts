@@ -8,5 +8,6 @@ import { enter } from "./live/session";
 import "./style.css";
 
 followTheme();
-createApp(App).use(router).mount("#app");
 void enter();
+// Drawing for the first time takes a while: it begins when all that is asked for is on its way.
+setTimeout(() => createApp(App).use(router).mount("#app"));

@@ -11,7 +11,11 @@ export const router = createRouter({
     { path: "/stores/:id", name: "store", component: () => import("./pages/StorePage.vue"), props: true },
     { path: "/:rest(.*)*", name: "unknown", component: () => import("./pages/UnknownPage.vue"), meta: { title: "Not found" } },
   ],
-  scrollBehavior: (to, from, saved) => saved ?? (to.path === from.path ? false : { top: 0 }),
+  scrollBehavior: (to, from, saved) => {
+    // The first page is at its top already; to scroll there would only make the browser lay it out before it is drawn.
+    const isThere = from.matched.length === 0 || to.path === from.path;
+    return saved ?? (isThere ? false : { top: 0 });
+  },
 });
 
 router.afterEach((to, from) => {

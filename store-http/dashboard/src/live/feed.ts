@@ -29,6 +29,7 @@ let isStale = false;
 const flippedMeanwhile = new Set<string>();
 let listingAgain: ReturnType<typeof setTimeout> | undefined;
 let drawing: ReturnType<typeof setTimeout> | undefined;
+let drawnAt = -DRAW_EVERY_MS;
 let hiding: ReturnType<typeof setTimeout> | undefined;
 let generation = 0;
 
@@ -195,15 +196,18 @@ function takeCondition(notice: ConditionNotice): void {
 }
 
 function draw(): void {
+  // The first change after a pause is drawn at once.
+  const pause = Math.max(0, drawnAt + DRAW_EVERY_MS - performance.now());
   drawing ??= setTimeout(() => {
     drawing = undefined;
+    drawnAt = performance.now();
     const focused = document.activeElement;
     shown.value = index.all();
     void nextTick(() => {
       // A button that went with the change, as that of a deleted store, must not take the focus with it.
       if (focused?.isConnected === false) document.getElementById("main")?.focus({ preventScroll: true });
     });
-  }, DRAW_EVERY_MS);
+  }, pause);
 }
 
 document.addEventListener("visibilitychange", () => {
