@@ -109,6 +109,11 @@ pub(crate) fn example(name: &str) -> Result<PathBuf> {
     built(Path::new("debug/examples").join(name))
 }
 
+/// The simulation, where it was built.
+pub(crate) fn simulation() -> Result<PathBuf> {
+    built(Path::new("simulation/examples/simulate").to_owned())
+}
+
 fn built(below: PathBuf) -> Result<PathBuf> {
     let program = target_directory()?.join(below);
     if !program.is_file() {

@@ -30,9 +30,19 @@ pub(crate) fn run(args: &SimulateArgs) -> Result<()> {
 
 /// The command that builds the simulation and runs so many schedules.
 pub(crate) fn command(seeds: u64, from: u64) -> Result<Command> {
+    let mut cargo = cargo("run")?;
+    cargo.arg("--").args([seeds.to_string(), from.to_string()]);
+    Ok(cargo)
+}
+
+/// The command that only builds it.
+pub(crate) fn build() -> Result<Command> {
+    cargo("build")
+}
+
+fn cargo(what: &str) -> Result<Command> {
     let mut cargo = cargo::command()?;
-    cargo.args(["run", "--quiet", "--locked", "--profile", "simulation", "--package", "store-core"]);
-    cargo.args(["--features", "planted-bugs", "--example", "simulate", "--"]);
-    cargo.args([seeds.to_string(), from.to_string()]);
+    cargo.args([what, "--quiet", "--locked", "--profile", "simulation", "--package", "store-core"]);
+    cargo.args(["--features", "planted-bugs", "--example", "simulate"]);
     Ok(cargo)
 }

@@ -7,10 +7,11 @@ use std::{
     fs::{self, File},
     path::{Path, PathBuf},
     process::Command,
+    thread,
     time::Instant,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use serde_json::Value;
 
 use super::{outcome::Outcome, session::Session, unit};
@@ -50,17 +51,22 @@ const REFUSALS: &str = "[checks.negative_data_rejection]\nexpected-statuses = [4
 pub(crate) fn run(session: &mut Session, deadline: Instant) -> Result<Outcome> {
     session.must("building the programs", cargo::build_programs(Profile::Debug)?, deadline)?;
     let program = schemathesis()?;
+    // Either keeps one core busy.
+    let trials = [Trial::prepare(&program, false)?, Trial::prepare(&program, true)?];
+    let judged = thread::scope(|scope| {
+        let running = trials.map(|trial| (trial.what, scope.spawn(move || trial.judge())));
+        running.map(|(what, count)| (what, count.join().unwrap_or_else(|_| Err(anyhow!("its thread ended")))))
+    });
     let mut outcome = Outcome::default();
     let mut cases = 0;
-    for with_token in [false, true] {
-        let what = format!("every answer is as documented, {} tokens", if with_token { "with" } else { "without" });
-        let judged = judge(&program, with_token).map(|count| {
-            say(format!("{count} cases"));
+    for (what, judged) in judged {
+        let judged = judged.map(|count| {
+            say(format!("{count} cases {what}"));
             cases += count;
         });
-        outcome.check(&what, judged);
+        outcome.check(&format!("every answer is as documented, {what}"), judged);
     }
-    let enough = if cases >= CASES_MIN { Ok(()) } else { Err(anyhow::anyhow!("{cases} cases")) };
+    let enough = if cases >= CASES_MIN { Ok(()) } else { Err(anyhow!("{cases} cases")) };
     outcome.check(&format!("at least {CASES_MIN} cases"), enough);
     outcome.add(terminal(session, deadline)?);
     Ok(outcome)
@@ -72,36 +78,52 @@ fn terminal(session: &mut Session, deadline: Instant) -> Result<Outcome> {
     unit::run_ignored(session, "e2e", &["at_a_terminal"], &programs, deadline)
 }
 
-/// How many cases were judged, and all of them good.
-fn judge(schemathesis: &Path, with_token: bool) -> Result<u64> {
-    let home = paths::state()?.join("test-api");
-    if home.exists() {
-        fs::remove_dir_all(&home)?;
+/// Schemathesis and the demo that it judges.
+struct Trial {
+    what: &'static str,
+    schemathesis: Command,
+    log: PathBuf,
+    /// Ends with it.
+    _demo: Demo,
+}
+
+impl Trial {
+    fn prepare(schemathesis: &Path, with_tokens: bool) -> Result<Self> {
+        let (what, home) =
+            if with_tokens { ("with tokens", "test-api-tokens") } else { ("without tokens", "test-api") };
+        let home = paths::state()?.join(home);
+        if home.exists() {
+            fs::remove_dir_all(&home)?;
+        }
+        fs::create_dir_all(&home)?;
+        let server = cargo::server(Profile::Debug)?;
+        let mut arguments = Vec::new();
+        let mut checks = CHECKS.to_vec();
+        let (tokens, token) = admin_token(&server, &home)?;
+        let tokens = tokens.display().to_string();
+        if with_tokens {
+            arguments = vec!["--api-tokens-file", &tokens];
+            checks.extend(WITH_TOKENS);
+            // In a file: arguments are for everybody to see.
+            let settings = format!("headers = {{ Authorization = \"Bearer {token}\" }}\n{REFUSALS}");
+            fs::write(home.join("schemathesis.toml"), settings)?;
+        }
+        let demo = Demo::start(&server, &home, &arguments)?;
+        let document = home.join("openapi.json");
+        fs::write(&document, without_streams()?.to_string())?;
+        let mut command = Command::new(schemathesis);
+        command.arg("run").arg(&document).args(["--url", &demo.url(), "--checks", &checks.join(",")]);
+        command.args(["--workers", WORKERS, "--request-timeout", "40", "--seed", "1", "--max-examples", EXAMPLES]);
+        command.args(["--continue-on-failure", "--no-color"]).current_dir(&home);
+        Ok(Self { what, schemathesis: command, log: home.join("schemathesis.log"), _demo: demo })
     }
-    fs::create_dir_all(&home)?;
-    let server = cargo::server(Profile::Debug)?;
-    let mut arguments = Vec::new();
-    let mut checks = CHECKS.to_vec();
-    let (tokens, token) = admin_token(&server, &home)?;
-    let tokens = tokens.display().to_string();
-    if with_token {
-        arguments = vec!["--api-tokens-file", &tokens];
-        checks.extend(WITH_TOKENS);
-        // In a file: arguments are for everybody to see.
-        let settings = format!("headers = {{ Authorization = \"Bearer {token}\" }}\n{REFUSALS}");
-        fs::write(home.join("schemathesis.toml"), settings)?;
+
+    /// How many cases were judged, and all of them good.
+    fn judge(mut self) -> Result<u64> {
+        exec::logged(&mut self.schemathesis, &format!("Schemathesis {}", self.what), &self.log, String::new)?;
+        let text = fs::read_to_string(&self.log)?;
+        generated(&text).with_context(|| format!("it does not say how many cases there were:\n{text}"))
     }
-    let demo = Demo::start(&server, &home, &arguments)?;
-    let document = home.join("openapi.json");
-    fs::write(&document, without_streams()?.to_string())?;
-    let mut command = Command::new(schemathesis);
-    command.arg("run").arg(&document).args(["--url", &demo.url(), "--checks", &checks.join(",")]);
-    command.args(["--workers", WORKERS, "--request-timeout", "40", "--seed", "1", "--max-examples", EXAMPLES]);
-    command.args(["--continue-on-failure", "--no-color"]).current_dir(&home);
-    let log = home.join("schemathesis.log");
-    exec::logged(&mut command, "Schemathesis", &log, String::new)?;
-    let text = fs::read_to_string(&log)?;
-    generated(&text).with_context(|| format!("it does not say how many cases there were:\n{text}"))
 }
 
 /// The number in `1841 generated, 1841 passed`.

@@ -1,21 +1,13 @@
 //! Kills at random moments, and beside them outages that mostly wait: all on clusters whose nodes are simulated.
 
-use std::{
-    env,
-    fs::File,
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    thread,
-    time::{Duration, Instant},
-};
+use std::{env, path::Path, process::Command, time::Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 
-use super::{outcome::Outcome, session::Session, unit};
+use super::{beside::Beside, outcome::Outcome, session::Session, unit};
 use crate::{
     cargo::{self, Profile},
-    chaos, cluster, exec, paths,
-    progress::say,
+    chaos, cluster, paths,
 };
 
 const ROUNDS: &str = "60";
@@ -23,16 +15,17 @@ const ROUNDS: &str = "60";
 const AT_ONCE: &str = "--test-threads=4";
 /// What the names of the tests that belong here have in common.
 const TESTS: &str = "on_simulated_nodes";
-const POLL: Duration = Duration::from_millis(200);
 
 /// Runs both.
 pub(crate) fn run(session: &mut Session, deadline: Instant) -> Result<Outcome> {
     session.must("building the server", cargo::build_server(Profile::Debug)?, deadline)?;
     session.test_programs("e2e", deadline)?;
     let bin = cluster::build_simulated_programs()?;
-    let kills = Kills::start(session)?;
+    let mut kills = Command::new(env::current_exe()?);
+    kills.args(["chaos", "--rounds", ROUNDS]);
+    let kills = Beside::start(&format!("{ROUNDS} rounds of kills"), kills, "test-chaos.log")?;
     let outcome = on_simulated_nodes(session, &bin, &[AT_ONCE, TESTS], deadline);
-    let killed = kills.wait(deadline);
+    let killed = kills.must_end_well(deadline);
     chaos::clean_up()?;
     let mut outcome = outcome?;
     outcome.check(&format!("{ROUNDS} rounds of kills"), killed);
@@ -62,42 +55,4 @@ pub(super) fn on_simulated_nodes(
     let arguments: Vec<&str> =
         arguments.iter().copied().filter(|argument| is_option(argument) || session.filter.is_empty()).collect();
     unit::run_ignored(session, "e2e", &arguments, &environment, deadline)
-}
-
-/// The rounds, running beside the tests.
-struct Kills {
-    child: Child,
-    log: PathBuf,
-}
-
-impl Kills {
-    fn start(session: &Session) -> Result<Self> {
-        let log = paths::cache()?.join("test-chaos.log");
-        let file = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
-        say(format!("{ROUNDS} rounds of kills beside the tests: {}", log.display()));
-        let mut command = Command::new(env::current_exe()?);
-        command.args(["chaos", "--rounds", ROUNDS]);
-        session.mark(&mut command);
-        let child = command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file).spawn()?;
-        Ok(Self { child, log })
-    }
-
-    fn wait(mut self, deadline: Instant) -> Result<()> {
-        let status = loop {
-            if let Some(status) = self.child.try_wait()? {
-                break status;
-            }
-            if Instant::now() >= deadline {
-                self.child.kill()?;
-                self.child.wait()?;
-                bail!("stopped at the deadline; the end of {}:\n{}", self.log.display(), exec::tail(&self.log));
-            }
-            thread::sleep(POLL);
-        };
-        println!("{}", exec::tail(&self.log));
-        if !status.success() {
-            bail!("{status}; the whole of it is in {}", self.log.display());
-        }
-        Ok(())
-    }
 }

@@ -3,7 +3,7 @@
 mod adapters;
 mod alone;
 mod api_part;
-mod background;
+mod beside;
 mod browser;
 mod chaos_part;
 mod chart;
@@ -132,6 +132,7 @@ fn run_parts(selected: &[&'static Part], session: &mut Session, total: Stopwatch
             part.about
         ));
         let clock = Stopwatch::start();
+        begin_early(part, selected, session);
         let outcome = match unmet(part, &rows) {
             Some(needed) => Outcome::failed(format!("needs {needed}, which failed")),
             None => session.run(part),
@@ -141,6 +142,15 @@ fn run_parts(selected: &[&'static Part], session: &mut Session, total: Stopwatch
         rows.push(Row { part: part.name, took: clock.elapsed(), outcome });
     }
     rows
+}
+
+/// Begins what later parts have to do beside this one.
+fn begin_early(part: &Part, selected: &[&Part], session: &mut Session) {
+    for early in parts::EARLY.iter().filter(|early| early.beside == part.name) {
+        if selected.iter().any(|part| part.name == early.part) {
+            session.begin_early(early);
+        }
+    }
 }
 
 /// What the part needs and did not pass.

@@ -31,6 +31,17 @@ impl Part {
     }
 }
 
+/// The work of a part that is begun beside an earlier one.
+#[derive(Debug)]
+pub(crate) struct Early {
+    pub(crate) part: &'static str,
+    pub(crate) beside: &'static str,
+    pub(crate) begin: fn(&mut Session, Instant) -> Result<()>,
+}
+
+/// All of these. The part itself begins what was not begun.
+pub(crate) const EARLY: &[Early] = &[Early { part: "simulation", beside: "chaos", begin: simulation::begin }];
+
 const NOTHING: &[Group] = &[];
 const DATABASE: &[Group] = &[Group::Database];
 const CLUSTER: &[Group] = &[Group::Cluster, Group::Images];
@@ -75,14 +86,6 @@ pub(crate) const ALL: &[Part] = &[
         installs: NOTHING,
         minutes: 25,
         run: unit::run,
-    },
-    Part {
-        name: "simulation",
-        about: "seeded schedules of faults against the reconciler, and bugs planted to be found",
-        needs: &[],
-        installs: NOTHING,
-        minutes: 20,
-        run: simulation::run,
     },
     Part {
         name: "database",
@@ -157,6 +160,14 @@ pub(crate) const ALL: &[Part] = &[
         run: diagnosis::run,
     },
     Part {
+        name: "simulation",
+        about: "seeded schedules of faults against the reconciler, and bugs planted to be found",
+        needs: &[],
+        installs: NOTHING,
+        minutes: 20,
+        run: simulation::run,
+    },
+    Part {
         name: "shop",
         about: "the programs on the cluster: real shops, orders, crashes, deletion",
         needs: &["cluster"],
@@ -202,6 +213,12 @@ mod tests {
         assert_eq!(names(&["format"], &[]), ["format"]);
         assert_eq!(names(&[], &[]).len(), ALL.len());
         assert!(!names(&[], &["deny"]).contains(&"deny"));
+    }
+
+    #[test]
+    fn what_is_begun_early_is_ended_later() {
+        let place = |name: &str| ALL.iter().position(|part| part.name == name).expect(name);
+        assert!(EARLY.iter().all(|early| place(early.beside) < place(early.part)), "{EARLY:?}");
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use std::{
     collections::BTreeSet,
-    path::PathBuf,
+    env,
+    path::{Path, PathBuf},
     process::{Command, ExitStatus},
     time::{Duration, Instant},
 };
@@ -10,24 +11,31 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use super::{
-    background::Background,
+    beside::Beside,
     mark::Mark,
     outcome::Outcome,
-    parts::Part,
+    parts::{Early, Part},
     stream,
     tally::Tally,
     unit::{self, TestProgram},
 };
 use crate::{
     cluster::{self, Cluster},
-    images::Plugin,
+    images::{PLUGIN_VARIABLE, Plugin},
     progress::say,
 };
+
+/// What the cluster's parts need: only a head start, each makes sure of everything again and shows what went wrong.
+const PREPARATION: &str = r#""$0" cluster up && "$0" images && "$0" cluster --simulated programs"#;
+
+/// To begin something is not to wait for it, but for what has to be built.
+const EARLY_DEADLINE: Duration = Duration::from_mins(10);
 
 /// One run of the tests.
 pub(crate) struct Session {
     mark: Mark,
-    background: Option<Background>,
+    preparation: Option<Beside>,
+    pub(crate) simulation: Option<Beside>,
     config: cluster::Config,
     /// Whether a part of this run needs the local cluster.
     wants_cluster: bool,
@@ -49,11 +57,12 @@ impl Session {
         let config = cluster::Config::new(None)?;
         let cluster_ran_before = cluster::running(&config)?.is_some();
         let wants_cluster = selected.iter().any(|part| part.name == "cluster");
-        let background = if wants_cluster { Some(Background::start(given_plugin.as_deref())?) } else { None };
+        let preparation = if wants_cluster { Some(prepare(given_plugin.as_deref())?) } else { None };
         let (mark, run) = (Mark::new(), BTreeSet::new());
         Ok(Self {
             mark,
-            background,
+            preparation,
+            simulation: None,
             config,
             wants_cluster,
             cluster_ran_before,
@@ -79,10 +88,18 @@ impl Session {
         outcome
     }
 
+    /// Begins a later part's work. What keeps it from beginning, the part itself will meet and show.
+    pub(crate) fn begin_early(&mut self, early: &Early) {
+        let begun = (early.begin)(self, Instant::now() + EARLY_DEADLINE);
+        if let Err(error) = begun {
+            say(format!("{} was not begun: {error:#}", early.part));
+        }
+    }
+
     /// Ends what this run started; a cluster that ran before stays.
     pub(crate) fn end(&mut self) {
-        if let Some(background) = self.background.take() {
-            background.stop();
+        for beside in self.preparation.take().into_iter().chain(self.simulation.take()) {
+            beside.stop();
         }
         // Another run's cluster is not ours to stop.
         let started =
@@ -94,8 +111,8 @@ impl Session {
 
     /// Starts the cluster, or waits until the background has.
     pub(crate) fn start_cluster(&mut self, deadline: Instant) -> Result<Cluster> {
-        if let Some(background) = self.background.take() {
-            background.wait(deadline)?;
+        if let Some(preparation) = self.preparation.take() {
+            preparation.wait(deadline)?;
         }
         let cluster = cluster::up(&self.config)?;
         self.cluster = Some(cluster.clone());
@@ -147,11 +164,6 @@ impl Session {
         Ok(())
     }
 
-    /// Marks a program that runs beside a part, so that it does not outlive it.
-    pub(crate) fn mark(&self, command: &mut Command) {
-        self.mark.put_on(command);
-    }
-
     /// Remembers which tests were run.
     pub(crate) fn remember(&mut self, tally: &Tally) {
         self.run.extend(tally.run.iter().cloned());
@@ -161,4 +173,11 @@ impl Session {
     pub(crate) fn has_run(&self, test: &str) -> bool {
         self.run.contains(test)
     }
+}
+
+fn prepare(plugin: Option<&Path>) -> Result<Beside> {
+    let mut command = Command::new("sh");
+    command.arg("-c").arg(PREPARATION).arg(env::current_exe()?);
+    command.envs(plugin.map(|plugin| (PLUGIN_VARIABLE, plugin)));
+    Beside::start("preparing the cluster and its images", command, "test-background.log")
 }
