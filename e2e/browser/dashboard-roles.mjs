@@ -1,7 +1,7 @@
 // Logs in: a wrong token is refused in words, an admin may change things, a viewer only looks, and logging out forgets
 // the token. Input: {url, token, viewer_token}.
 
-import { insist, main, open } from "./dashboard.mjs";
+import { insist, main, open, until } from "./dashboard.mjs";
 
 await main({}, async (wanted, browser) => {
   const context = await browser.newContext();
@@ -19,6 +19,8 @@ await main({}, async (wanted, browser) => {
   const create = (page) => page.getByRole("button", { name: "Create new store" });
   const admin = await open(browser, wanted);
   await create(admin.page).first().waitFor();
+  const isInMain = () => admin.page.locator("#main").evaluate((element) => element === document.activeElement);
+  await until("the focus is on the page after the login", isInMain, 5000);
   await admin.page.reload();
   await create(admin.page).first().waitFor();
 

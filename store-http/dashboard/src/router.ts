@@ -1,6 +1,7 @@
 // The pages and their addresses: under /ui/, as the server has them, or at the root of a site of the dashboard's own.
 
 import { createRouter, createWebHistory } from "vue-router";
+import { focusMain } from "./lib/focus";
 import StoresPage from "./pages/StoresPage.vue";
 
 export const router = createRouter({
@@ -22,6 +23,6 @@ router.afterEach((to, from) => {
   if (typeof to.meta.title === "string") document.title = `${to.meta.title} · Store platform`;
   // Whoever cannot see that the page changed is taken to its beginning; not at the first page, where nothing changed.
   if (from.matched.length > 0 && to.path !== from.path) {
-    requestAnimationFrame(() => document.getElementById("main")?.focus({ preventScroll: true }));
+    requestAnimationFrame(focusMain);
   }
 });

@@ -5,11 +5,15 @@ import type { EventKind, StoreEvent } from "@/api/types";
 
 export interface Notice {
   key: number;
+  /** Events come in any number; what is `said` answers somebody, and is shown whatever else there is. */
+  source: "said" | "event";
   tone: "good" | "bad" | "plain";
   text: string;
   /** The store to look at. */
   storeId?: string;
 }
+
+type Told = Omit<Notice, "key">;
 
 /** Only what somebody waits for or has to act upon; gates would drown it. */
 const SENTENCES: Partial<Record<EventKind, readonly [Notice["tone"], string]>> = {
@@ -23,10 +27,13 @@ const SENTENCES: Partial<Record<EventKind, readonly [Notice["tone"], string]>> =
 const GATHER_MS = 400;
 const SHOWN_MS = 8000;
 const TOGETHER_MAX = 2;
+const VISIBLE_MAX = 4;
+/** A live region tells what changes: it is empty for a moment, so that it can say the same again. */
+const EMPTY_MS = 100;
 
 const spoken = ref("");
 const visible = shallowRef<readonly Notice[]>([]);
-let gathered: Omit<Notice, "key">[] = [];
+let gathered: Told[] = [];
 let gathering: ReturnType<typeof setTimeout> | undefined;
 let lastKey = 0;
 
@@ -36,19 +43,19 @@ export const notices = readonly(visible) as Readonly<typeof visible>;
 
 export function announce(name: string, event: StoreEvent): void {
   const sentence = SENTENCES[event.kind];
-  if (sentence) gather({ tone: sentence[0], text: `${name} ${sentence[1]}`, storeId: event.store_id });
+  if (sentence) gather({ source: "event", tone: sentence[0], text: `${name} ${sentence[1]}`, storeId: event.store_id });
 }
 
 /** Says something that no event says. */
 export function say(text: string, tone: Notice["tone"] = "plain"): void {
-  gather({ tone, text });
+  gather({ source: "said", tone, text });
 }
 
 export function dismiss(key: number): void {
   visible.value = visible.value.filter((notice) => notice.key !== key);
 }
 
-function gather(notice: Omit<Notice, "key">): void {
+function gather(notice: Told): void {
   gathered.push(notice);
   gathering ??= setTimeout(tell, GATHER_MS);
 }
@@ -57,10 +64,33 @@ function tell(): void {
   const all = gathered;
   gathered = [];
   gathering = undefined;
-  // A hundred stores at once would be a hundred sentences.
-  const told = all.length > TOGETHER_MAX ? [{ tone: "plain", text: `${all.length} stores changed` } as const] : all;
-  spoken.value = told.map((notice) => notice.text).join(". ");
+  const told = fold(all);
+  spoken.value = "";
+  setTimeout(() => (spoken.value = told.map((notice) => notice.text).join(". ")), EMPTY_MS);
   const fresh = told.map((notice) => ({ ...notice, key: ++lastKey }));
-  visible.value = [...visible.value, ...fresh].slice(-4);
-  fresh.forEach((notice) => setTimeout(() => dismiss(notice.key), SHOWN_MS));
+  visible.value = crowdOut([...visible.value, ...fresh]);
+  fresh.forEach((notice) => setTimeout(() => expire(notice.key), SHOWN_MS));
+}
+
+/** A hundred stores at once would be a hundred sentences. */
+function fold(all: Told[]): Told[] {
+  const said = all.filter((notice) => notice.source === "said");
+  const count = all.length - said.length;
+  return count > TOGETHER_MAX ? [...said, { source: "event", tone: "plain", text: `${count} stores changed` }] : all;
+}
+
+/** Takes the oldest events away where there are too many notices. */
+function crowdOut(all: Notice[]): Notice[] {
+  let surplus = all.length - VISIBLE_MAX;
+  return all.filter((notice) => notice.source === "said" || hasFocus(notice.key) || surplus-- <= 0);
+}
+
+function expire(key: number): void {
+  if (hasFocus(key)) setTimeout(() => expire(key), SHOWN_MS);
+  else dismiss(key);
+}
+
+/** Whether the focus is in it; it must not go with the notice. */
+function hasFocus(key: number): boolean {
+  return document.activeElement?.closest<HTMLElement>("[data-notice]")?.dataset.notice === String(key);
 }
