@@ -1,5 +1,5 @@
-// Creates, opens and deletes a store with the keys alone: everything is reached, dialogs keep the focus while they are
-// open, and it is never lost. Input: {url, token?, name}.
+// Creates, looks for, opens and deletes a store with the keys alone: everything is reached, dialogs keep the focus while
+// they are open, and it is never lost. Input: {url, token?, name}.
 
 import { ask, inList, insist, main, open, until, untilLive } from "./dashboard.mjs";
 
@@ -10,6 +10,8 @@ await main({}, async (wanted, browser) => {
   const { page, troubles } = await open(browser, wanted);
   await untilLive(page);
   const presses = { create: await createStore(page, wanted.name) };
+  await dismissNotice(page, wanted.name);
+  await showAll(page);
   presses.open = await tabTo(page, inList(page, wanted.name).getByRole("link", { name: wanted.name, exact: true }));
   await page.keyboard.press("Enter");
   await page.getByRole("heading", { level: 1, name: wanted.name }).waitFor();
@@ -45,6 +47,32 @@ async function createStore(page, name) {
   await dialog.waitFor({ state: "detached" });
   await hasFocus(page, button, "the button that opened the form");
   return presses;
+}
+
+async function dismissNotice(page, name) {
+  const notice = page.getByRole("region", { name: "Notices" }).locator("div", { hasText: `${name} is being provisioned` });
+  await tabTo(page, notice.getByRole("button", { name: "Dismiss" }));
+  await page.keyboard.press("Enter");
+  await notice.waitFor({ state: "detached" });
+  await hasFocus(page, page.locator("#main"), "the page behind the notice");
+}
+
+/** Searches and filters until nothing is left, and takes it all back at once. */
+async function showAll(page) {
+  const status = page.getByRole("button", { name: /^Ready/ });
+  await tabTo(page, status);
+  await page.keyboard.press("Space");
+  const search = page.getByLabel("Search stores");
+  await tabTo(page, search);
+  await page.keyboard.type("no-store-has-this-name");
+  await page.waitForURL(/[?&]status=READY.*[?&]q=no-store-has-this-name/);
+  await tabTo(page, page.getByRole("button", { name: "Show all stores" }));
+  await page.keyboard.press("Enter");
+  await page.locator("[data-store]").first().waitFor();
+  await until("all filters are gone", () => new URL(page.url()).search === "", 5000);
+  insist((await search.inputValue()) === "", "the search is still there");
+  insist((await status.getAttribute("aria-pressed")) === "false", "the filter by status is still there");
+  await hasFocus(page, page.locator("#main"), "the list that is whole again");
 }
 
 async function deleteStore(page, name) {
