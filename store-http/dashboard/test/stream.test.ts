@@ -27,6 +27,9 @@ function setUp(answers: Answer[]) {
   return { stream, asked, phases, messages, poll };
 }
 
+/** Says nothing, not even that it has heard, until it is cut off. */
+const hang: Answer = (signal) => new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+
 const refuse: Answer = () => new Response("", { status: 503 });
 
 /** Says `text`, then ends, or stays silent until it is cut off. */
@@ -93,6 +96,16 @@ describe("EventStream", () => {
     expect(asked).toHaveLength(1);
     await vi.advanceTimersByTimeAsync(2000);
     expect(asked).toHaveLength(2);
+    stream.stop();
+  });
+
+  it("gives up an attempt that nobody answers", async () => {
+    const { stream, asked, phases } = setUp([hang, say(": beat\n\n", "stays")]);
+    await vi.advanceTimersByTimeAsync(39_000);
+    expect(asked).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(asked).toHaveLength(2);
+    expect(phases).toEqual(["reconnecting", "live"]);
     stream.stop();
   });
 

@@ -2,7 +2,7 @@
 // `ApiError`.
 
 import createClient from "openapi-fetch";
-import { apiFetch, BASE_URL } from "./http";
+import { apiFetch, apiFetchInTime, BASE_URL } from "./http";
 import { toApiError } from "./problem";
 import type { paths } from "./schema";
 import type {
@@ -12,7 +12,7 @@ import type {
 /** How much of a log is shown before what follows. */
 const LOG_LINES = 500;
 
-const client = createClient<paths>({ baseUrl: BASE_URL, fetch: (request) => apiFetch(request) });
+const client = createClient<paths>({ baseUrl: BASE_URL, fetch: apiFetchInTime });
 
 interface Answer {
   data?: unknown;
@@ -89,7 +89,9 @@ export async function* readLog(
   id: string, component: LogComponent, follow: boolean, signal: AbortSignal,
 ): AsyncGenerator<string> {
   const params = { path: { id }, query: { component, follow, tail: LOG_LINES } };
-  const { response, error } = await client.GET("/api/v1/stores/{id}/logs", { params, parseAs: "stream", signal });
+  // What is followed has no end.
+  const fetch = follow ? apiFetch : apiFetchInTime;
+  const { response, error } = await client.GET("/api/v1/stores/{id}/logs", { params, parseAs: "stream", signal, fetch });
   if (!response.ok) throw toApiError(response.status, error);
   const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
   while (reader) {

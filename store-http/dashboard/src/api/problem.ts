@@ -39,7 +39,13 @@ export function toApiError(status: number, body: unknown): ApiError {
 /** What a caught value says. */
 export function messageOf(error: unknown): string {
   if (error instanceof ApiError) return error.message;
+  if (isTooLate(error)) return "The platform has not answered in time. Try again in a moment.";
   return "The platform cannot be reached. Check your connection and try again.";
+}
+
+/** Whether a deadline has ended it (`AbortSignal.timeout`). */
+function isTooLate(error: unknown): boolean {
+  return error instanceof DOMException && error.name === "TimeoutError";
 }
 
 function fallback(status: number): string {

@@ -81,7 +81,14 @@ export class EventStream {
     this.#abort = abort;
     let opened: number | undefined;
     let wait: number | undefined;
+    let silence: ReturnType<typeof setTimeout> | undefined;
+    const listen = () => {
+      clearTimeout(silence);
+      silence = setTimeout(() => abort.abort(), SILENCE_MAX_MS);
+    };
     try {
+      // From here on: a server that hangs may take the connection and never answer.
+      listen();
       const response = await this.outside.fetch("/api/v1/events", {
         signal: abort.signal,
         headers: { Accept: "text/event-stream", "Last-Event-ID": this.#id },
@@ -89,39 +96,33 @@ export class EventStream {
       wait = retryAfter(response);
       if (!response.ok || !response.body) throw new Error(`status ${response.status}`);
       this.#on({ kind: "opened" });
-      await this.#read(response.body, abort, () => (opened ??= this.outside.now()));
+      listen();
+      await this.#read(response.body, () => {
+        opened ??= this.outside.now();
+        listen();
+      });
     } catch {
       // However it ended, it is over: what follows is the same.
     }
+    clearTimeout(silence);
     // Without this, an aborted attempt would count against the one that replaced it.
     if (this.#abort !== abort) return;
     this.#on({ kind: "lost", lasted: opened === undefined ? 0 : this.outside.now() - opened, wait });
   }
 
-  /** Reads until the end. `heard` is called at the first sign of life. */
-  async #read(body: ReadableStream<Uint8Array>, abort: AbortController, heard: () => void): Promise<void> {
+  /** Reads until the end. `heard` is called at each sign of life. */
+  async #read(body: ReadableStream<Uint8Array>, heard: () => void): Promise<void> {
     const parser = new SseParser(this.#id);
     const decoder = new TextDecoder();
     const reader = body.getReader();
-    let silence: ReturnType<typeof setTimeout> | undefined;
-    const listen = () => {
-      clearTimeout(silence);
-      silence = setTimeout(() => abort.abort(), SILENCE_MAX_MS);
-    };
-    try {
-      listen();
-      for (;;) {
-        const { done, value } = await reader.read();
-        if (done) return;
-        heard();
-        listen();
-        for (const message of parser.push(decoder.decode(value, { stream: true }))) this.#take(message);
-        if (parser.retry !== undefined && parser.retry !== this.#state.base) {
-          this.#on({ kind: "retry_set", ms: parser.retry });
-        }
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      heard();
+      for (const message of parser.push(decoder.decode(value, { stream: true }))) this.#take(message);
+      if (parser.retry !== undefined && parser.retry !== this.#state.base) {
+        this.#on({ kind: "retry_set", ms: parser.retry });
       }
-    } finally {
-      clearTimeout(silence);
     }
   }
 
