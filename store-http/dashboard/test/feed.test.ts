@@ -57,4 +57,20 @@ describe("A condition", () => {
     await vi.waitFor(() => expect(getStore).toHaveBeenCalledExactlyOnceWith(READY.id));
     await vi.waitFor(() => expect(feed.find(READY.id)?.condition).toBe("degraded"));
   });
+
+  it("that was told just before the list is read is not overwritten either", async () => {
+    degrade();
+    await feed.reload();
+    await vi.waitFor(() => expect(getStore).toHaveBeenCalledExactlyOnceWith(READY.id));
+    await vi.waitFor(() => expect(feed.find(READY.id)?.condition).toBe("degraded"));
+  });
+
+  it("that was told long before is in the list", async () => {
+    vi.useFakeTimers({ toFake: ["performance"] });
+    degrade();
+    vi.advanceTimersByTime(3000);
+    await feed.reload();
+    vi.useRealTimers();
+    expect(getStore).not.toHaveBeenCalled();
+  });
 });

@@ -5,10 +5,12 @@ import { getStore, listStores } from "@/api/client";
 import { apiFetch } from "@/api/http";
 import { ApiError, isPassing, messageOf } from "@/api/problem";
 import type { ConditionNotice, Store, StoreEvent } from "@/api/types";
+import { focusMain } from "@/lib/focus";
 import { announce } from "./announce";
 import type { Phase } from "./connection";
 import { StoreIndex } from "./index";
 import { Reads } from "./reads";
+import { Recent } from "./recent";
 import { EventStream } from "./stream";
 
 /** Beyond this, reading the whole list is cheaper than store by store. */
@@ -17,6 +19,8 @@ const BACKLOG_MAX = 200;
 const DRAW_EVERY_MS = 100;
 /** A list that could not be read is read again after this time. */
 const LIST_AGAIN_MS = 5000;
+/** A page of the list may have been made so long before it is asked for. */
+const LIST_AGE_MAX_MS = 2000;
 /** Switching tabs for a moment does not cut the stream. */
 const HIDDEN_FOR_MS = 20_000;
 
@@ -25,7 +29,9 @@ let stream: EventStream | undefined;
 let reloading: Promise<void> | undefined;
 /** Whether something has been missed that the running reload may have passed by already. */
 let isStale = false;
-/** Whose condition was another one while the list was read. */
+/** Whose condition was told lately. */
+const flipped = new Recent(LIST_AGE_MAX_MS, BACKLOG_MAX);
+/** Whose condition may be another one than the list that is being read says. */
 const flippedMeanwhile = new Set<string>();
 let listingAgain: ReturnType<typeof setTimeout> | undefined;
 let drawing: ReturnType<typeof setTimeout> | undefined;
@@ -73,6 +79,7 @@ export function stop(): void {
   stream = undefined;
   clearTimeout(listingAgain);
   reloading = undefined;
+  flipped.clear();
   flippedMeanwhile.clear();
   isStale = false;
   failure.value = undefined;
@@ -102,6 +109,7 @@ export function onEvent(listener: (event: StoreEvent) => void): () => void {
 export function reload(): Promise<void> {
   if (reloading) return reloading;
   clearTimeout(listingAgain);
+  flipped.all(performance.now()).forEach((id) => flippedMeanwhile.add(id));
   const mine = readAll(generation).finally(() => {
     // Somebody else may have logged in meanwhile.
     if (reloading !== mine) return;
@@ -190,6 +198,7 @@ function take(event: StoreEvent): void {
 
 function takeCondition(notice: ConditionNotice): void {
   if (index.flip(notice)) draw();
+  flipped.add(notice.store_id, performance.now());
   // What is being read right now may be what was before, and would be taken for newer.
   if (reloading) flippedMeanwhile.add(notice.store_id);
   else if (reads.isReading(notice.store_id)) reads.want(notice.store_id);
@@ -205,7 +214,7 @@ function draw(): void {
     shown.value = index.all();
     void nextTick(() => {
       // A button that went with the change, as that of a deleted store, must not take the focus with it.
-      if (focused?.isConnected === false) document.getElementById("main")?.focus({ preventScroll: true });
+      if (focused?.isConnected === false) focusMain();
     });
   }, pause);
 }
