@@ -1,7 +1,7 @@
 // What is shown, in which order, on which page.
 
 import { describe, expect, it } from "vitest";
-import { count, paged, select, type View } from "@/lib/view";
+import { count, paged, select, sight, type Sight, type View } from "@/lib/view";
 import { store } from "./make";
 
 const STORES = [
@@ -53,4 +53,17 @@ describe("paged", () => {
     [1, [1, 2], 1], [3, [5], 3], [9, [5], 3], [0, [1, 2], 1], [NaN, [1, 2], 1],
   ])("page %d", (page, shown, real) => expect(paged(items, page, 2)).toEqual({ items: shown, page: real, pages: 3 }));
   it("has one page of nothing", () => expect(paged([], 1, 2)).toEqual({ items: [], page: 1, pages: 1 }));
+});
+
+describe("sight", () => {
+  const known = { items: 0, isComplete: true, isFiltered: false, hasFailed: false };
+  it.each([
+    ["stores, as soon as there are some", { items: 1, isComplete: false, hasFailed: true }, "stores"],
+    ["that none fits, once all are known", { isFiltered: true }, "nothing-fits"],
+    ["that there are none", {}, "empty"],
+    ["that they are being read", { isComplete: false }, "loading"],
+    ["that they are being read, where the ones that fit may yet come", { isComplete: false, isFiltered: true }, "loading"],
+    ["nothing where nobody can tell", { isComplete: false, isFiltered: true, hasFailed: true }, "unknown"],
+  ] satisfies [string, Partial<typeof known>, Sight][])("shows %s", (_, about, expected) =>
+    expect(sight({ ...known, ...about })).toBe(expected));
 });

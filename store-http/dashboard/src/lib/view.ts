@@ -61,6 +61,16 @@ export function count(stores: readonly Store[]): Record<Status | "ALL", number> 
   return counts;
 }
 
+/** What stands where the stores do. `unknown`: nothing, since nobody can tell. */
+export type Sight = "stores" | "loading" | "nothing-fits" | "empty" | "unknown";
+
+/** `items`: how many are shown. `isComplete`: whether all that could be shown have come. `hasFailed`: whether they cannot be read. */
+export function sight(known: { items: number; isComplete: boolean; isFiltered: boolean; hasFailed: boolean }): Sight {
+  if (known.items > 0) return "stores";
+  if (!known.isComplete) return known.hasFailed ? "unknown" : "loading";
+  return known.isFiltered ? "nothing-fits" : "empty";
+}
+
 /** The numbered page, clamped to those that exist. */
 export function paged<T>(items: readonly T[], page: number, size: number): { items: T[]; page: number; pages: number } {
   const pages = Math.max(1, Math.ceil(items.length / size));
