@@ -1,5 +1,5 @@
-// Creates a store in the dashboard and watches it come up: what is wrong is said beside its field, one store for a double
-// click, gates live, READY, a log that grows, and the shop behind the link. Input: {url, token?, name?, engine?,
+// Creates a store in the dashboard and watches it come up: what is wrong is said beside its field, one request for a
+// double click, gates live, READY, a log that grows, and the shop behind the link. Input: {url, token?, name?, engine?,
 // patience_ms?}.
 
 import {
@@ -20,10 +20,11 @@ await main({ engine: "woocommerce", patience_ms: 600_000 }, async (wanted, brows
   await page.keyboard.press("Escape");
   await isRefusedByTheServer(page);
 
+  const sent = requestsToCreate(page);
   await create(page, { name, engine: wanted.engine });
   await inList(page, name).waitFor();
-  const { stores } = await ask(wanted, `/stores?name=${name}`);
-  insist(stores.length === 1, `a double click made ${stores.length} stores`);
+  // The server takes a name only once, so what it has made would tell nothing.
+  insist(sent.length === 1, `a double click sent ${sent.length} requests`);
 
   // A taken name is said before anything is sent.
   await page.getByRole("button", { name: "Create new store" }).first().click();
@@ -72,6 +73,16 @@ async function isRefusedByTheServer(page) {
   insist((await dialog.getByLabel("Admin e-mail").inputValue()) !== "", "the form was emptied");
   await page.keyboard.press("Escape");
   await dialog.waitFor({ state: "detached" });
+}
+
+/** The requests for a new store that the page sends from now on. */
+function requestsToCreate(page) {
+  const sent = [];
+  page.on("request", (request) => {
+    const isIt = request.method() === "POST" && new URL(request.url()).pathname === "/api/v1/stores";
+    if (isIt) sent.push(request);
+  });
+  return sent;
 }
 
 async function logGrows(page) {
