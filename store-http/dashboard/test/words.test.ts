@@ -2,13 +2,22 @@
 
 import { describe, expect, it } from "vitest";
 import { ApiError, toApiError } from "@/api/problem";
-import { age, between, duration } from "@/lib/duration";
+import { age, between, dateTime, dayOf, duration, moment } from "@/lib/duration";
 import { timeline, totalTime } from "@/lib/gates";
 import { mergeEvents } from "@/lib/history";
 import { webLink } from "@/lib/links";
 import { LogTail } from "@/lib/log";
 import { nameProblem, publicUrl } from "@/lib/names";
 import { event, store } from "./make";
+
+describe("moment", () => {
+  const at = "2026-01-31T12:00:00Z";
+  const days = (count: number) => dayOf(Date.parse(at) + count * 86_400_000);
+
+  it("is a time where it is of today", () => expect(dateTime(at)).toMatch(new RegExp(`.${moment(at, days(0))}$`)));
+  it.each([-31, 1, 31, 365])("has its date %i days later", (count) => expect(moment(at, days(count))).toBe(dateTime(at)));
+  it("is a dash where it is none", () => expect(moment("", days(0))).toBe("–"));
+});
 
 describe("duration", () => {
   it.each([

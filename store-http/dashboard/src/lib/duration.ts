@@ -42,10 +42,15 @@ export function dateTime(at: string | null | undefined): string {
   return Number.isNaN(time) ? "–" : DATE_AND_TIME.format(time);
 }
 
-/** The time alone. */
-export function timeOfDay(at: string): string {
+/** The reader's day that a time belongs to. */
+export function dayOf(time: number): string {
+  return new Date(time).toDateString();
+}
+
+/** The time alone where it is of `today`, else with its date. For `today` see `dayOf`. */
+export function moment(at: string, today: string): string {
   const time = Date.parse(at);
-  return Number.isNaN(time) ? "–" : TIME.format(time);
+  return dayOf(time) === today ? TIME.format(time) : dateTime(at);
 }
 
 function padded(value: number): string {
