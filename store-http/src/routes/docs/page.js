@@ -118,9 +118,18 @@ function show(description) {
   byId("main").replaceChildren(...groups, element("h2", {}, "Schemas"), ...schemas);
 }
 
+// What the address points at; nothing where somebody has cut a link short.
+function pointedAt() {
+  try {
+    return byId(decodeURIComponent(location.hash.slice(1)));
+  } catch {
+    return null;
+  }
+}
+
 // A link to an entry opens it.
 function openTarget() {
-  const target = byId(decodeURIComponent(location.hash.slice(1)));
+  const target = pointedAt();
   if (target instanceof HTMLDetailsElement) {
     target.open = true;
     target.scrollIntoView();
