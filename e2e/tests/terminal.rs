@@ -1,6 +1,6 @@
 //! The command `store` and a server that asks for tokens: the two programs as they are, on a demo.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
@@ -137,6 +137,29 @@ async fn at_a_terminal_a_token_is_asked_for_kept_and_never_shown() {
     terminal.run(&["logout"]);
     assert!(!std::fs::read_to_string(&kept).expect("a file").contains(&terminal.admin));
     assert_eq!(terminal.refused(&["list"]).0, Some(NEEDS_A_TOKEN));
+}
+
+/// In a terminal of its own (`script`), whose shell goes on after Ctrl-C and tells how it was left.
+#[tokio::test]
+#[ignore = "needs the programs: cargo xtask test --only api"]
+async fn at_a_terminal_an_interrupted_question_leaves_what_is_typed_visible() {
+    let terminal = Terminal::open().await;
+    let login = format!("\"$STORE\" login --server {}", terminal.demo.url());
+    let mut command = Command::new("script");
+    command.args(["-qec", &format!("sh -c 'trap : INT; {login}; echo exit=$?; stty -a'"), "/dev/null"]);
+    command.env("HOME", terminal.home.path()).env("STORE", terminal.store(&[]).get_program());
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("script runs");
+    let (mut typed, mut shown) = (child.stdin.take().expect("an input"), child.stdout.take().expect("an output"));
+    let mut text = String::new();
+    let mut byte = [0];
+    while !text.ends_with("Token: ") && shown.read(&mut byte).expect("it is read") == 1 {
+        text.push(char::from(byte[0]));
+    }
+    typed.write_all(&[0x03]).expect("Ctrl-C");
+    shown.read_to_string(&mut text).expect("the rest");
+    child.wait().expect("it ends");
+    assert!(text.contains("exit=130"), "{text}");
+    assert!(text.split_whitespace().any(|setting| setting == "echo"), "{text}");
 }
 
 #[tokio::test]

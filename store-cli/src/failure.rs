@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use store_core::service::FieldError;
 
 use crate::terminal::Terminal;
-use crate::text;
 
 /// The documented exit codes beside 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,12 +118,12 @@ impl Failure {
         if self.silent {
             return;
         }
-        terminal.error(&text::plain(&self.message));
+        terminal.error(&self.message);
         for FieldError { field, message } in &self.fields {
-            terminal.line(&text::plain(&format!("  {field}: {message}")));
+            terminal.line(&format!("  {field}: {message}"));
         }
         for hint in &self.hints {
-            terminal.line(&text::plain(hint));
+            terminal.line(hint);
         }
     }
 }

@@ -10,7 +10,7 @@ use store_core::ports::Entropy;
 use store_core::store::AdminPassword;
 
 use crate::args::PasswordArgs;
-use crate::failure::{Exit, Failure};
+use crate::failure::Failure;
 use crate::terminal::Terminal;
 
 /// 119 bits.
@@ -35,8 +35,7 @@ pub(crate) async fn obtain(args: &PasswordArgs, terminal: Terminal) -> Result<Pa
         return Err(Failure::usage("no password for the shopkeeper, and nobody to ask for one")
             .hint("Use --password-stdin, --password-file FILE or --generate-password."));
     }
-    let asked = tokio::task::spawn_blocking(ask).await.map_err(|_| Failure::new("cannot ask for the password"))?;
-    Ok(Password { secret: asked?, is_generated: false })
+    Ok(Password { secret: ask(terminal).await?, is_generated: false })
 }
 
 /// A password that the arguments give, if they do; nothing is asked.
@@ -55,15 +54,9 @@ pub(crate) fn given(args: &PasswordArgs) -> Result<Option<Password>, Failure> {
     Ok(Some(Password { secret: checked(text)?, is_generated }))
 }
 
-fn ask() -> Result<SecretString, Failure> {
-    let prompt = |text: &str| {
-        rpassword::prompt_password(text).map(SecretString::from).map_err(|error| match error.kind() {
-            std::io::ErrorKind::Interrupted => Failure::silent(Exit::Interrupted),
-            _ => Failure::new(format!("cannot ask for the password: {error}")),
-        })
-    };
-    let first = checked(prompt("Password for the shopkeeper: ")?)?;
-    let second = prompt("The same again: ")?;
+async fn ask(terminal: Terminal) -> Result<SecretString, Failure> {
+    let first = checked(terminal.secret("Password for the shopkeeper: ").await?)?;
+    let second = terminal.secret("The same again: ").await?;
     if first.expose_secret() != second.expose_secret() {
         return Err(Failure::usage("the two passwords differ"));
     }

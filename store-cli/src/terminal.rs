@@ -3,9 +3,11 @@
 use std::io::{IsTerminal, Write};
 
 use anstyle::{AnsiColor, Style};
+use secrecy::SecretString;
 
 use crate::args::Global;
 use crate::failure::{Exit, Failure};
+use crate::text;
 
 /// What standard input, output and error are, and how the caller wants to be talked to.
 #[derive(Debug, Clone, Copy)]
@@ -46,7 +48,7 @@ impl Terminal {
     #[expect(clippy::unused_self, reason = "all that is said goes through the terminal")]
     pub(crate) fn line(self, line: &str) {
         // Nobody is left to be told that standard error is closed.
-        let _ = writeln!(std::io::stderr(), "{line}");
+        let _ = writeln!(std::io::stderr(), "{}", text::plain(line));
     }
 
     /// One line on standard error, unless only data is wanted.
@@ -58,12 +60,12 @@ impl Terminal {
 
     /// What went wrong.
     pub(crate) fn error(self, message: &str) {
-        self.line(&format!("{} {message}", self.paint("error:", AnsiColor::Red)));
+        self.marked("error:", AnsiColor::Red, message);
     }
 
     /// What may go wrong.
     pub(crate) fn warn(self, message: &str) {
-        self.line(&format!("{} {message}", self.paint("warning:", AnsiColor::Yellow)));
+        self.marked("warning:", AnsiColor::Yellow, message);
     }
 
     /// A yes-or-no question; anything but yes is no.
@@ -85,13 +87,61 @@ impl Terminal {
         Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
     }
 
-    fn paint(self, text: &str, colour: AnsiColor) -> String {
-        if !self.colours_messages {
-            return text.to_owned();
+    /// Asks for a secret: what is typed is not shown. Ctrl-C ends the question, and leaves the terminal as it was.
+    pub(crate) async fn secret(self, prompt: &'static str) -> Result<SecretString, Failure> {
+        let settings = TerminalSettings::now();
+        let typed = tokio::task::spawn_blocking(move || rpassword::prompt_password(prompt));
+        tokio::select! {
+            typed = typed => match typed {
+                Ok(Ok(secret)) => Ok(secret.into()),
+                Ok(Err(error)) => Err(Failure::new(format!("nothing can be asked: {error}"))),
+                Err(_) => Err(Failure::new("nothing can be asked")),
+            },
+            () = interrupted() => {
+                settings.restore();
+                self.line("");
+                Err(Failure::silent(Exit::Interrupted))
+            }
         }
-        let style = Style::new().bold().fg_color(Some(colour.into()));
-        format!("{style}{text}{style:#}")
     }
+
+    fn marked(self, mark: &str, colour: AnsiColor, message: &str) {
+        let style =
+            if self.colours_messages { Style::new().bold().fg_color(Some(colour.into())) } else { Style::new() };
+        let _ = writeln!(std::io::stderr(), "{style}{mark}{style:#} {}", text::plain(message));
+    }
+}
+
+/// How the terminal of standard input is set. Whoever hides what is typed undoes it only when something was typed.
+#[cfg(unix)]
+struct TerminalSettings(Option<rustix::termios::Termios>);
+
+#[cfg(unix)]
+impl TerminalSettings {
+    fn now() -> Self {
+        Self(rustix::termios::tcgetattr(std::io::stdin()).ok())
+    }
+
+    fn restore(&self) {
+        use rustix::termios::{OptionalActions, tcsetattr};
+        if let Some(settings) = &self.0 {
+            // A terminal that is gone needs nothing any more.
+            let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, settings);
+        }
+    }
+}
+
+#[cfg(not(unix))]
+struct TerminalSettings;
+
+#[cfg(not(unix))]
+impl TerminalSettings {
+    fn now() -> Self {
+        Self
+    }
+
+    #[expect(clippy::unused_self, reason = "the same signature everywhere")]
+    fn restore(&self) {}
 }
 
 #[cfg(feature = "embedded")]

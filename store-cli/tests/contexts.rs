@@ -199,3 +199,35 @@ async fn watching_all_shows_each_change_once() {
     child.wait().expect("its end");
     assert_eq!(statuses, ["STATUS", "PROVISIONING", "READY", "DELETED"]);
 }
+
+/// It is asked for once, although every look leaves it out.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_is_not_among_the_wanted_any_more_is_shown_once_more() {
+    let (cli, server) = (Cli::new(), MockServer::start().await);
+    let lists = || Mock::given(method("GET")).and(path("/api/v1/stores"));
+    let listed = |stores: &[Value]| ResponseTemplate::new(200).set_body_json(list(stores));
+    lists().respond_with(listed(&[store("demo", "FAILED")])).up_to_n_times(1).mount(&server).await;
+    lists().respond_with(listed(&[])).mount(&server).await;
+    let one = format!("/api/v1/stores/{}", id_of("demo"));
+    let answer = ResponseTemplate::new(200).set_body_json(store("demo", "READY"));
+    Mock::given(method("GET")).and(path(&one)).respond_with(answer).mount(&server).await;
+    let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("store"))
+        .args(["list", "--watch", "--status", "FAILED", "-o", "json"])
+        .env_clear()
+        .env("HOME", cli.folder.path())
+        .env("STORE_SERVER", server.uri())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("a child");
+    let asked = async |wanted: &str| {
+        let requests = server.received_requests().await.expect("they are recorded");
+        requests.iter().filter(|request| request.url.path() == wanted).count()
+    };
+    while asked("/api/v1/stores").await < 4 {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    child.kill().expect("killed");
+    let output = child.wait_with_output().expect("its end").stdout;
+    assert_eq!(String::from_utf8_lossy(&output).lines().count(), 2);
+    assert_eq!(asked(&one).await, 1);
+}

@@ -157,13 +157,26 @@ async fn a_failed_store_shows_why() {
     Cli::new().on(&server, &["get", "demo"]).assert().success().stdout(expected);
 }
 
+#[rstest]
+#[case::in_data("details", json!({ "key": "\u{1b}]0;owned\u{7}" }), &["get", "demo"])]
+#[case::in_a_warning("name", json!("\u{1b}]0;owned\u{7}"), &["open", "sdemo00000", "--print"])]
+#[case::in_a_message("name", json!("\u{1b}]0;owned\u{7}"), &["protect", "sdemo00000"])]
 #[tokio::test]
-async fn what_a_server_says_does_not_steer_the_terminal() {
+async fn what_a_server_says_does_not_steer_the_terminal(
+    #[case] field: &str,
+    #[case] said: Value,
+    #[case] arguments: &[&str],
+) {
     let server = MockServer::start().await;
-    let mut evil = store("demo", "READY");
-    evil["details"] = json!({ "key": "\u{1b}]0;owned\u{7}" });
-    mount(&server, "GET", "/stores", json_answer(200, list(&[evil]))).await;
-    Cli::new().on(&server, &["get", "demo"]).assert().success().stdout(contains("\u{1b}").not().and(contains("owned")));
+    let mut evil = store("demo", "FAILED");
+    evil[field] = said;
+    mount(&server, "GET", "/stores", json_answer(200, list(&[evil.clone()]))).await;
+    for method in ["GET", "PATCH"] {
+        mount(&server, method, &format!("/stores/{}", id_of("demo")), json_answer(200, evil.clone())).await;
+    }
+    let output = Cli::new().on(&server, arguments).assert().success().get_output().clone();
+    let shown = text(&output.stdout) + &text(&output.stderr);
+    assert!(shown.contains("owned") && !shown.contains('\u{1b}'), "{shown:?}");
 }
 
 #[tokio::test]

@@ -7,13 +7,15 @@ import type { ProxyOptions } from "vite";
 import { defineConfig } from "vitest/config";
 
 const api = process.env.API_URL ?? "http://127.0.0.1:5000";
-// The server refuses a foreign Host and Origin; behind the proxy both are its own.
+// The server refuses a foreign Host and Origin; behind the proxy those of this page are its own, and a stranger's stay.
 const proxy: ProxyOptions = {
   target: api,
   changeOrigin: true,
-  headers: { origin: new URL(api).origin },
   // Node keeps the head of an answer back until its body begins; a quiet stream of events would seem not to open.
   configure: (server) => {
+    server.on("proxyReq", (request, { headers }) => {
+      if (headers.origin === `http://${headers.host}`) request.setHeader("origin", new URL(api).origin);
+    });
     server.on("proxyRes", (_answer, _request, response) => void setImmediate(() => response.flushHeaders()));
   },
 };
@@ -27,6 +29,8 @@ export default defineConfig({
     host: "127.0.0.1",
     port: Number(process.env.PORT ?? 3000),
     strictPort: true,
+    // No other page may read what the server says.
+    cors: false,
     proxy: { "/api": proxy, "/docs": proxy, "/openapi.json": proxy },
   },
   build: {

@@ -60,6 +60,9 @@ impl Facts {
     }
 }
 
+/// As each request gets it: counted once, instead of once for each part.
+pub(crate) type Shared = Arc<App>;
+
 /// What the routes share. Cheap to clone.
 #[derive(Clone)]
 pub struct App {
@@ -131,6 +134,6 @@ impl App {
     pub fn into_router(self, hosts: HostRule) -> Router {
         let (router, _) = routes::build();
         let tokens = self.tokens.clone();
-        middleware::wrap(router.with_state(self), hosts, tokens)
+        middleware::wrap(router.with_state(Arc::new(self)), hosts, tokens)
     }
 }

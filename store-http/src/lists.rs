@@ -5,7 +5,7 @@
 //! when the condition of a READY store is another one, and after a moment where stores are on their way, while those who
 //! ask still get the one before, which is a second old at most.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -28,14 +28,17 @@ const SETTLED_KEPT_FOR: Duration = Duration::from_secs(10);
 const SETTLED_FRESH_FOR: Duration = Duration::from_secs(5);
 /// Whoever waits longer than this for another one's page makes its own, so that failures do not queue up.
 const WAITS_FOR: Duration = Duration::from_secs(1);
-/// A page of 1,000 stores has a megabyte and a half.
-const PAGES_MAX: usize = 4;
+/// A page of 1,000 stores has a megabyte and a half, and who reads 10,000 of them reads ten.
+const PAGES_MAX: usize = 12;
 /// More changes than this are not looked through: the page is made anew.
 const CHANGES_MAX: usize = 64;
 
-/// The pages that were made last. Cheap to clone.
+/// The pages that were asked for last, the last one at the end. Cheap to clone.
 #[derive(Clone, Default)]
-pub(crate) struct Lists(Arc<Mutex<HashMap<String, Arc<Place>>>>);
+pub(crate) struct Lists(Arc<Mutex<Places>>);
+
+/// By their queries.
+type Places = VecDeque<(String, Arc<Place>)>;
 
 /// Where the page of one query is kept.
 #[derive(Default)]
@@ -73,6 +76,10 @@ impl Lists {
         conditions: &Conditions,
         query: &ListQuery,
     ) -> Result<Bytes, ServiceError> {
+        // Cheap to make, and each asked for once: whether a name is taken.
+        if query.name.is_some() {
+            return Ok(json(&service.list(query).await?));
+        }
         let place = self.place(format!("{query:?}"));
         let told = conditions.told();
         if let Some(made) = place.current(service, told).await? {
@@ -94,10 +101,13 @@ impl Lists {
 
     fn place(&self, query: String) -> Arc<Place> {
         let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if places.len() >= PAGES_MAX && !places.contains_key(&query) {
-            places.clear();
+        let known = places.iter().position(|(known, _)| *known == query).and_then(|at| places.remove(at));
+        let (query, place) = known.unwrap_or_else(|| (query, Arc::default()));
+        if places.len() == PAGES_MAX {
+            places.pop_front();
         }
-        Arc::clone(places.entry(query).or_default())
+        places.push_back((query, Arc::clone(&place)));
+        place
     }
 }
 
@@ -126,8 +136,7 @@ impl Place {
     ) -> Result<Bytes, ServiceError> {
         let at = Instant::now();
         let list = service.list(query).await?;
-        #[expect(clippy::expect_used, reason = "a document has no keys but texts, and nothing that fails")]
-        let body = Bytes::from(serde_json::to_vec(&list).expect("a list becomes JSON"));
+        let body = json(&list);
         // What was written meanwhile may be in it or not; its own position says no more than it has for certain.
         let shown = Arc::new(Shown::new(&list, query));
         self.keep(&Made { position: list.position, told, at, body: body.clone(), shown });
@@ -145,6 +154,11 @@ impl Place {
             *kept = Some(made.clone());
         }
     }
+}
+
+fn json(list: &StoreList) -> Bytes {
+    #[expect(clippy::expect_used, reason = "a document has no keys but texts, and nothing that fails")]
+    serde_json::to_vec(list).expect("a list becomes JSON").into()
 }
 
 impl Made {
@@ -187,13 +201,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_so_many_pages_are_kept() {
+    fn the_pages_that_were_asked_for_last_are_kept() {
         let lists = Lists::default();
+        let (often, once) = (lists.place("often".to_owned()), lists.place("once".to_owned()));
         for number in 0..100 {
             lists.place(number.to_string());
+            assert!(Arc::ptr_eq(&often, &lists.place("often".to_owned())), "asked for all the time");
         }
-        assert!(lists.0.lock().expect("a lock").len() <= PAGES_MAX);
-        assert!(Arc::ptr_eq(&lists.place("99".to_owned()), &lists.place("99".to_owned())));
+        assert!(!Arc::ptr_eq(&once, &lists.place("once".to_owned())));
+        assert_eq!(lists.0.lock().expect("a lock").len(), PAGES_MAX);
     }
 
     #[rstest]

@@ -174,6 +174,9 @@ async fn of_stores(document: &mut Document) {
     expect(document, &api, plain("GET", &store), 200).await;
     retries(document, &api).await;
     expect(document, &api, stale("DELETE", &store), 412).await;
+    let mut untagged = plain("DELETE", &store);
+    untagged.headers_mut().insert(header::IF_MATCH, "14".parse().unwrap());
+    expect(document, &api, untagged, 400).await;
     protection(document, &api, &store).await;
     expect(document, &api, plain("DELETE", &store), 202).await;
     expect(document, &api, with_json("PATCH", &store, &json!({"protected": true})), 409).await;

@@ -38,7 +38,9 @@ fn config(helm: &str, state: &Path) -> HelmConfig {
     environment.insert("DATABASE_URL".into(), "postgres://u:hunter2@h/d".into());
     environment.insert("AWS_PROFILE".into(), "shops".into());
     HelmConfig {
-        binary: PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(helm),
+        binary: PathBuf::from(std::env::var("CARGO_MANIFEST_DIR").expect("cargo says it"))
+            .join("tests/fixtures")
+            .join(helm),
         state_dir: state.to_owned(),
         chart: ChartSource::Embedded,
         values_files: vec!["values-local.yaml".into()],

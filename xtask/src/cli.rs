@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 
-use crate::{bench, chaos, cluster, dashboard, demo, down, images, screenshots, simulate, test, up};
+use crate::{bench, chaos, cluster, demo, dev, down, images, screenshots, simulate, test, up};
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "Developer commands of the store platform")]
@@ -25,7 +25,7 @@ enum Command {
     /// The server with its dashboard on a simulated cluster, for trying it
     Demo(demo::DemoArgs),
     /// The dashboard at port 3000 with hot reload, against a server that runs
-    Dev(dashboard::DevArgs),
+    Dev(dev::DevArgs),
     /// Pictures of the dashboard's pages, for the documentation
     Screenshots,
     /// Measure what the control plane costs
@@ -95,7 +95,7 @@ pub(crate) fn run() -> Result<ExitCode> {
         Command::Down(args) => down::run(&args),
         Command::Test(args) => return test::run(&args),
         Command::Demo(args) => demo::run(&args),
-        Command::Dev(args) => dashboard::dev(&args),
+        Command::Dev(args) => dev::run(&args),
         Command::Screenshots => screenshots::run(),
         Command::Bench(args) => bench::run(&args),
         Command::Chaos(args) => chaos::run(&args),

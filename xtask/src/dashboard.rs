@@ -6,10 +6,9 @@ use std::{
     process::Command,
 };
 
-use anyhow::{Context, Result, bail};
-use clap::Args;
+use anyhow::{Context, Result};
 
-use crate::{digest, exec, install, install::Group, paths, progress::say};
+use crate::{digest, exec, install, install::Group, paths};
 
 const PROJECT: &str = "store-http/dashboard";
 const DOCUMENT: &str = "store-http/openapi.json";
@@ -22,16 +21,8 @@ const SITE: &str = "ui";
 /// Among the packages, with the digest of the lock file that they were installed from.
 const INSTALLED: &str = "node_modules/.installed-from";
 
-/// The options of `cargo xtask dev`.
-#[derive(Debug, Args)]
-pub(crate) struct DevArgs {
-    /// The server that the dashboard shows
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:5000")]
-    server: String,
-}
-
-/// Serves the dashboard at port 3000 with hot reload until it is interrupted.
-pub(crate) fn dev(args: &DevArgs) -> Result<()> {
+/// The dashboard in this checkout, with its packages beside it.
+pub(crate) fn in_place() -> Result<PathBuf> {
     install::ensure(&[Group::Dashboard])?;
     let project = paths::workspace().join(PROJECT);
     let wanted = packages(&project)?;
@@ -40,12 +31,7 @@ pub(crate) fn dev(args: &DevArgs) -> Result<()> {
         exec::logged(&mut npm, "npm ci", &paths::cache()?.join("dashboard/install.log"), String::new)?;
         fs::write(project.join(INSTALLED), wanted)?;
     }
-    say(format!("the dashboard of {}: http://127.0.0.1:3000/ui/", args.server));
-    let status = npm(&project, &["run", "dev"]).env("API_URL", &args.server).status().context("cannot run npm")?;
-    if !status.success() {
-        bail!("npm run dev failed ({status})");
-    }
-    Ok(())
+    Ok(project)
 }
 
 /// Makes sure that `store-http` finds the dashboard as it is written now.

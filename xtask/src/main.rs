@@ -7,6 +7,7 @@ mod cli;
 mod cluster;
 mod dashboard;
 mod demo;
+mod dev;
 mod digest;
 mod down;
 mod exec;

@@ -78,5 +78,5 @@ fn sources(directory: &Path) -> Vec<String> {
 }
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
+    Path::new(&std::env::var("CARGO_MANIFEST_DIR").expect("cargo says it")).parent().expect("the workspace").to_owned()
 }

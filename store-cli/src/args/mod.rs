@@ -344,7 +344,7 @@ pub(crate) struct LogsArgs {
     #[arg(value_parser = values::parse_store)]
     pub(crate) store: StoreRef,
 
-    /// Go on with what is said from now, until the pod ends or Ctrl-C
+    /// Go on with what is said from now, until the pod ends, an hour has passed, or Ctrl-C
     #[arg(short, long)]
     pub(crate) follow: bool,
 

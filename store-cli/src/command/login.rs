@@ -8,21 +8,22 @@ use super::Context;
 use crate::args::LoginArgs;
 use crate::contexts::{self, Contexts};
 use crate::door::Remote;
-use crate::failure::{Exit, Failure};
+use crate::failure::Failure;
 use crate::terminal::Terminal;
 
 /// Longer input is no token.
 const LONGEST: u64 = 4_096;
 
 pub(super) async fn login(context: &Context, args: &LoginArgs) -> Result<(), Failure> {
-    let mut contexts = contexts::load()?;
-    let (name, server) = which(context, &contexts)?;
+    let (name, server) = which(context, &contexts::load()?)?;
     let token = if args.token_stdin { from_standard_input()? } else { asked(context.terminal).await? };
     if token.expose_secret().is_empty() {
         return Err(Failure::usage("the token is empty"));
     }
     // A token that the server does not know is not kept.
     let caller = Remote::with_token(&server, context.terminal, Some(&token))?.me().await?;
+    // Somebody may have added a context while this one was typing.
+    let mut contexts = contexts::load()?;
     contexts.put(&name, &server).token = Some(token);
     contexts.current = Some(name.clone());
     let file = contexts::save(&contexts)?;
@@ -75,12 +76,8 @@ async fn asked(terminal: Terminal) -> Result<SecretString, Failure> {
     if !terminal.asks {
         return Err(Failure::usage("no token, and nobody to ask for one").hint("Use --token-stdin."));
     }
-    let asked = tokio::task::spawn_blocking(|| rpassword::prompt_password("Token: ")).await;
-    match asked {
-        Ok(Ok(token)) => Ok(SecretString::from(token.trim())),
-        Ok(Err(error)) if error.kind() == std::io::ErrorKind::Interrupted => Err(Failure::silent(Exit::Interrupted)),
-        _ => Err(Failure::new("cannot ask for the token")),
-    }
+    let token = terminal.secret("Token: ").await?;
+    Ok(SecretString::from(token.expose_secret().trim()))
 }
 
 pub(super) fn logout(context: &Context) -> Result<(), Failure> {

@@ -54,7 +54,10 @@ impl Embedded {
         // What changes a store that cannot be there must not make a database; a reader says that there is none.
         let makes_nothing = purpose == Purpose::Read || (purpose == Purpose::Change && is_missing(&database));
         let access = if makes_nothing { Access::Read } else { Access::Work };
-        let platform = Platform::open(&configuration, access).await.map_err(|error| Failure::of(&error))?;
+        let platform = Platform::open(&configuration, access).await.map_err(|error| {
+            Failure::of(&error)
+                .hint("This is without a server. With one: --server URL, STORE_SERVER, or store context use NAME.")
+        })?;
         for warning in platform.warnings() {
             terminal.warn(warning);
         }

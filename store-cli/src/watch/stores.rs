@@ -41,7 +41,7 @@ async fn run(door: &dyn Door, which: &impl Watched, output: Output, terminal: Te
     // What cannot be read at the beginning is an error; later, a server may be restarted while somebody watches.
     let mut stores = which.look(door).await?;
     loop {
-        take_leave(door, &mut seen, &mut stores).await;
+        printer.print(&taken_leave(door, &mut seen, &stores).await)?;
         let changed: Vec<_> = stores.into_iter().filter(|store| seen.get(&store.id) != Some(store)).collect();
         printer.print(&changed)?;
         seen.extend(changed.into_iter().map(|store| (store.id.clone(), store)));
@@ -65,20 +65,27 @@ async fn run(door: &dyn Door, which: &impl Watched, output: Output, terminal: Te
     }
 }
 
-/// A store that is not listed any more is shown once more as what it has become.
-async fn take_leave(door: &dyn Door, seen: &mut BTreeMap<String, StoreDocument>, stores: &mut Vec<StoreDocument>) {
+/// Stores that are not listed any more, as what they have become: shown once more, and then forgotten.
+async fn taken_leave(
+    door: &dyn Door,
+    seen: &mut BTreeMap<String, StoreDocument>,
+    stores: &[StoreDocument],
+) -> Vec<StoreDocument> {
     let is_there = |id: &str| stores.iter().any(|store| store.id == id);
     let gone: Vec<String> = seen
         .iter()
         .filter(|(id, store)| store.status != Status::Deleted && !is_there(id))
         .map(|(id, _)| id.clone())
         .collect();
+    let mut left = Vec::new();
     for id in gone {
         let Ok(which) = StoreId::parse(&id).map(StoreRef::Id) else { continue };
         if let Ok(store) = door.get(&which).await {
-            stores.push(store);
+            seen.remove(&id);
+            left.push(store);
         }
     }
+    left
 }
 
 struct Printer {

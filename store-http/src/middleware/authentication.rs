@@ -9,7 +9,8 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use futures::StreamExt as _;
+use futures::future::ready;
+use futures::{FutureExt as _, StreamExt as _, stream};
 use tokio::time::Instant;
 
 use crate::problem::{Kind, Refusal};
@@ -77,9 +78,22 @@ pub(super) async fn check(State(guard): State<Guard>, mut request: Request, next
     // What has no end yet goes on only for as long as the token is let in.
     if response.body().size_hint().exact().is_none() {
         let revoked = tokens.clone().revoked(token, identity);
-        response = response.map(|body| Body::from_stream(body.into_data_stream().take_until(Box::pin(revoked))));
+        response = until(revoked, response);
     }
     response
+}
+
+/// The same answer, as long as `revoked` does not end. A stream of events may end any time; anything else is broken off, so
+/// that it is not taken for a whole one.
+fn until(revoked: impl Future<Output = ()> + Send + 'static, response: Response) -> Response {
+    let is_events = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "text/event-stream");
+    let cut = (!is_events).then(|| Err(axum::Error::new("the token is not let in any more")));
+    response.map(|body| {
+        let parts = body.into_data_stream().map(Some).chain(stream::once(ready(None)));
+        let end = revoked.map(move |()| stream::iter([cut, None])).flatten_stream();
+        let until_end = stream::select(Box::pin(parts), Box::pin(end)).take_while(|part| ready(part.is_some()));
+        Body::from_stream(until_end.filter_map(ready))
+    })
 }
 
 fn is_open(request: &Request) -> bool {
@@ -170,7 +184,34 @@ impl Failures {
 
 #[cfg(test)]
 mod tests {
+    use axum::body::Bytes;
+    use rstest::rstest;
+    use tokio::sync::oneshot;
+
     use super::*;
+
+    #[rstest]
+    #[case::events("text/event-stream", true)]
+    #[case::a_log("text/plain; charset=utf-8", false)]
+    #[tokio::test]
+    async fn who_is_let_in_no_more_does_not_take_what_there_was_for_all(#[case] kind: &str, #[case] just_ends: bool) {
+        let part = stream::iter([Ok::<_, axum::Error>(Bytes::from("a line\n"))]).chain(stream::pending());
+        let answer = ([(header::CONTENT_TYPE, kind.to_owned())], Body::from_stream(part)).into_response();
+        let (revoke, revoked) = oneshot::channel::<()>();
+        let mut body = until(revoked.map(|_| ()), answer).into_body().into_data_stream();
+        assert_eq!(body.next().await.expect("a line").expect("a part"), "a line\n");
+        revoke.send(()).expect("somebody waits");
+        assert_eq!(body.next().await.is_none_or(|part| part.is_ok()), just_ends);
+        assert!(body.next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn what_ends_by_itself_ends_although_the_token_is_still_let_in() {
+        let part = stream::iter([Ok::<_, axum::Error>(Bytes::from("all"))]);
+        let answer = Body::from_stream(part).into_response();
+        let body = until(futures::future::pending(), answer).into_body();
+        assert_eq!(axum::body::to_bytes(body, 10).await.expect("whole"), "all");
+    }
 
     #[test]
     fn only_so_many_failures_are_logged_in_a_minute() {

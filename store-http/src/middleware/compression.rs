@@ -9,12 +9,21 @@ const FROM_BYTES: u64 = 1_400;
 /// Whole documents. A stream of events and a log that is followed must not wait until there is enough to compress.
 const KINDS: [&str; 5] = ["application/json", "text/html", "text/css", "text/javascript", "image/svg+xml"];
 
-type Worth = And<SizeAbove, fn(StatusCode, Version, &HeaderMap, &Extensions) -> bool>;
+pub(crate) type Worth = And<SizeAbove, fn(StatusCode, Version, &HeaderMap, &Extensions) -> bool>;
 
 /// Quick rather than thorough: a page of 1,000 stores has a megabyte and a half, and repeats itself.
 pub(super) fn compress() -> CompressionLayer<Worth> {
+    at(CompressionLevel::Fastest)
+}
+
+/// Thorough rather than quick: browsers keep the dashboard's files.
+pub(crate) fn compress_files() -> CompressionLayer<Worth> {
+    at(CompressionLevel::Best)
+}
+
+fn at(level: CompressionLevel) -> CompressionLayer<Worth> {
     let worth = SizeAbove::new(FROM_BYTES).and(is_document as fn(_, _, &_, &_) -> _);
-    CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(worth)
+    CompressionLayer::new().quality(level).compress_when(worth)
 }
 
 fn is_document(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {

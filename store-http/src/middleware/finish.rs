@@ -28,11 +28,13 @@ pub(super) async fn finish(request: Request, next: Next) -> Response {
     let (begun, measured) = (Instant::now(), Measured::begin(&request));
     // What is logged on the way carries the ids, so that a failure's cause is found by the id that its caller got.
     let span = tracing::info_span!("request", request_id = id, trace_id);
-    let mut response = complete(next.run(request).instrument(span).await, &path, &id);
-    measured.end(response.status());
-    let (status, elapsed) = (response.status().as_u16(), begun.elapsed());
+    let mut response = next.run(request).instrument(span).await;
+    // Before it is completed: a refusal becomes another answer.
     let identity = response.extensions_mut().remove::<Identity>();
     let caller = identity.and_then(|identity| identity.name);
+    let response = complete(response, &path, &id);
+    measured.end(response.status());
+    let (status, elapsed) = (response.status().as_u16(), begun.elapsed());
     if QUIET.contains(&path.as_str()) {
         tracing::debug!(%method, path, status, ?elapsed, request_id = id, trace_id, caller, "request");
     } else {

@@ -11,6 +11,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 
 use crate::tokens::TokensFile;
 
+pub(crate) use compression::compress_files;
 pub use hosts::HostRule;
 
 /// Wraps the routes. The outermost layer completes problems and writes the access log, so it sees every answer.

@@ -7,7 +7,7 @@ use store_core::store::{Engine, Plan};
 use utoipa::ToSchema;
 
 use crate::answers::CallerProblems;
-use crate::app::App;
+use crate::app::Shared;
 use crate::tokens::{Identity, TokenRole};
 
 /// What this platform is.
@@ -59,7 +59,7 @@ pub(crate) struct Caller {
     operation_id = "platform",
     responses((status = 200, description = "The platform", body = PlatformDocument), CallerProblems)
 )]
-pub(super) async fn platform(State(app): State<App>) -> Json<PlatformDocument> {
+pub(super) async fn platform(State(app): State<Shared>) -> Json<PlatformDocument> {
     let engines = Engine::ALL.map(|engine| EngineDocument { name: engine, title: engine.title().to_owned() });
     Json(PlatformDocument {
         version: env!("CARGO_PKG_VERSION").to_owned(),

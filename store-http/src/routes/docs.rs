@@ -6,7 +6,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
-use crate::app::App;
+use crate::app::Shared;
 
 const PAGE: &str = include_str!("docs/page.html");
 const SCRIPT: &str = include_str!("docs/page.js");
@@ -14,7 +14,7 @@ const STYLE: &str = include_str!("docs/page.css");
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; \
     form-action 'none'; frame-ancestors 'none'";
 
-pub(super) fn routes() -> Router<App> {
+pub(super) fn routes() -> Router<Shared> {
     Router::new()
         .route("/docs", get(async || file("text/html; charset=utf-8", PAGE)))
         .route("/docs/page.js", get(async || file("text/javascript; charset=utf-8", SCRIPT)))

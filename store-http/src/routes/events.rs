@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 
 use super::store_id;
 use crate::answers::{CommonProblems, StoreProblems};
-use crate::app::App;
+use crate::app::Shared;
 use crate::conditions;
 use crate::feed::{Item, Reader, Start};
 use crate::problem::{Kind, Problem, Refusal};
@@ -62,7 +62,7 @@ pub(crate) struct History {
     )
 )]
 pub(super) async fn history(
-    State(app): State<App>,
+    State(app): State<Shared>,
     path: Result<Path<String>, PathRejection>,
     RawQuery(query): RawQuery,
 ) -> Result<Json<History>, Refusal> {
@@ -108,7 +108,7 @@ pub(super) async fn history(
     )
 )]
 pub(super) async fn follow(
-    State(app): State<App>,
+    State(app): State<Shared>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {

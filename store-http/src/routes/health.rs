@@ -9,7 +9,7 @@ use store_core::reconcile::ClusterState;
 use utoipa::ToSchema;
 
 use crate::answers::{CallerProblems, OpenProblems};
-use crate::app::{App, ReconcilerRole};
+use crate::app::{ReconcilerRole, Shared};
 use crate::problem::{Problem, RETRY_AFTER_SECONDS};
 use crate::tokens::Identity;
 
@@ -54,7 +54,7 @@ pub(crate) struct Readiness {
     security(()),
     responses((status = 200, description = "It is", body = Health), OpenProblems)
 )]
-pub(super) async fn health(State(app): State<App>) -> Json<Health> {
+pub(super) async fn health(State(app): State<Shared>) -> Json<Health> {
     Json(Health { status: "healthy".to_owned(), simulated: app.facts.simulated })
 }
 
@@ -67,7 +67,7 @@ pub(super) async fn health(State(app): State<App>) -> Json<Health> {
     security(()),
     responses((status = 200, description = "It does", body = Health), OpenProblems)
 )]
-pub(super) async fn livez(app: State<App>) -> Json<Health> {
+pub(super) async fn livez(app: State<Shared>) -> Json<Health> {
     health(app).await
 }
 
@@ -92,7 +92,7 @@ pub(super) async fn livez(app: State<App>) -> Json<Health> {
         )),
     )
 )]
-pub(super) async fn readyz(State(app): State<App>, caller: Option<Extension<Identity>>) -> Response {
+pub(super) async fn readyz(State(app): State<Shared>, caller: Option<Extension<Identity>>) -> Response {
     let database = app.service.check_database().await.err().map(|error| error.to_string());
     let is_ready = database.is_none();
     let mut readiness = Readiness {
@@ -126,6 +126,6 @@ pub(super) async fn readyz(State(app): State<App>, caller: Option<Extension<Iden
     operation_id = "openapi",
     responses((status = 200, description = "The OpenAPI document of this server", body = Object), CallerProblems)
 )]
-pub(super) async fn document(State(app): State<App>) -> Response {
+pub(super) async fn document(State(app): State<Shared>) -> Response {
     ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], app.document.clone()).into_response()
 }

@@ -15,7 +15,7 @@ use store_core::service::{PodComponent, PodList, StoreRef};
 
 use super::store_id;
 use crate::answers::{CommonProblems, StoreProblems};
-use crate::app::App;
+use crate::app::Shared;
 use crate::problem::{Kind, Problem, Refusal};
 use crate::query::{Parameters, number};
 
@@ -38,7 +38,7 @@ const READ_WITHIN: Duration = Duration::from_secs(30);
     )
 )]
 pub(super) async fn pods(
-    State(app): State<App>,
+    State(app): State<Shared>,
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Json<PodList>, Refusal> {
     Ok(Json(app.service.pods(&StoreRef::Id(store_id(path)?)).await?))
@@ -72,7 +72,7 @@ pub(super) async fn pods(
     )
 )]
 pub(super) async fn logs(
-    State(app): State<App>,
+    State(app): State<Shared>,
     path: Result<Path<String>, PathRejection>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Refusal> {
@@ -86,11 +86,11 @@ pub(super) async fn logs(
     let stop = app.stop.clone();
     let over = async move {
         tokio::select! {
-            () = stop.cancelled() => "the server stops",
-            () = tokio::time::sleep(limit) => "it takes too long to read",
+            () = stop.cancelled() => Some("the server stops"),
+            () = tokio::time::sleep(limit) => (!follow).then_some("it takes too long to read"),
         }
     };
-    let said = text(lines, over.boxed(), follow).map(move |part| {
+    let said = text(lines, over.boxed()).map(move |part| {
         // The place is free again when the stream is dropped.
         let _ = &place;
         part
@@ -116,18 +116,17 @@ fn log_request(query: Option<&str>) -> Result<LogRequest, Refusal> {
     Ok(LogRequest::of(component.into()).tail(tail).following(follow.unwrap_or_default()))
 }
 
-/// The lines until they end or it is `over`, with the reason. One that is followed has no end to miss; any other log that
-/// is cut off, or breaks off, breaks the answer off, so that nobody takes it for a whole one.
+/// The lines until they end or it is `over`. With a reason that breaks the answer off, so that nobody takes what was cut off
+/// for all there is.
 fn text(
     lines: LogStream,
-    over: BoxFuture<'static, &'static str>,
-    follow: bool,
+    over: BoxFuture<'static, Option<&'static str>>,
 ) -> impl Stream<Item = Result<Bytes, PortError>> + Send {
     stream::unfold(Some((lines, over)), move |reading| async move {
         let (mut lines, mut over) = reading?;
         let line = tokio::select! {
             biased;
-            why = &mut over => (!follow).then(|| Err(PortError::transient(format!("the log was cut off: {why}")))),
+            why = &mut over => why.map(|why| Err(PortError::transient(format!("the log was cut off: {why}")))),
             line = lines.next() => line,
         };
         match line? {

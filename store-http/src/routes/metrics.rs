@@ -5,7 +5,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::answers::CallerProblems;
-use crate::app::App;
+use crate::app::Shared;
 use crate::problem::{Kind, Problem, Refusal};
 
 /// What is measured, as Prometheus reads it: stores by status, gates, actions, events, requests, database, cluster.
@@ -24,7 +24,7 @@ use crate::problem::{Kind, Problem, Refusal};
             content_type = "application/problem+json"),
     )
 )]
-pub(super) async fn metrics(State(app): State<App>) -> Result<Response, Refusal> {
+pub(super) async fn metrics(State(app): State<Shared>) -> Result<Response, Refusal> {
     let none = || Refusal::new(Kind::UnknownRoute, "this server measures nothing");
     let metrics = app.metrics.as_ref().ok_or_else(none)?;
     let role = app.role.borrow().clone();

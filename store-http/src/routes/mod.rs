@@ -23,7 +23,8 @@ use utoipa::{Modify, OpenApi, openapi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::app::App;
+use crate::app::Shared;
+use crate::middleware::compress_files;
 use crate::problem::{Kind, Refusal};
 
 const API: &str = "/api/v1";
@@ -69,14 +70,14 @@ pub(crate) fn location(id: &str) -> String {
 }
 
 /// All routes and their documentation.
-pub(crate) fn build() -> (Router<App>, Document) {
-    let (api, mut documentation) = OpenApiRouter::<App>::with_openapi(Documentation::openapi())
+pub(crate) fn build() -> (Router<Shared>, Document) {
+    let (api, mut documentation) = OpenApiRouter::<Shared>::with_openapi(Documentation::openapi())
         .nest(API, api())
         .merge(operational())
         .split_for_parts();
     headers::document(&mut documentation);
     let (aliases, _) = self::api().split_for_parts();
-    let pages = ui::routes().merge(docs::routes());
+    let pages = ui::routes().merge(docs::routes()).layer(compress_files());
     let router = api.merge(aliases).merge(pages).fallback(unknown_route).method_not_allowed_fallback(wrong_method);
     (router, documentation)
 }
@@ -86,7 +87,7 @@ pub fn openapi() -> openapi::OpenApi {
     build().1
 }
 
-fn api() -> OpenApiRouter<App> {
+fn api() -> OpenApiRouter<Shared> {
     OpenApiRouter::new()
         .routes(routes!(stores::list, stores::create))
         .routes(routes!(stores::get, stores::patch, stores::delete))
@@ -100,7 +101,7 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(about::me))
 }
 
-fn operational() -> OpenApiRouter<App> {
+fn operational() -> OpenApiRouter<Shared> {
     OpenApiRouter::new()
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))

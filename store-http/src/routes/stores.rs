@@ -12,7 +12,7 @@ use store_core::store::{Engine, StoreId, StoreName};
 
 use super::{location, store_id};
 use crate::answers::{BodyProblems, CommonProblems, ConditionalProblems, StoreProblems};
-use crate::app::App;
+use crate::app::{App, Shared};
 use crate::body::{Presence, flags, texts};
 use crate::conditional::{IfMatch, etag};
 use crate::problem::{Kind, Problem, Refusal};
@@ -44,7 +44,7 @@ const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-re
         CommonProblems,
     )
 )]
-pub(super) async fn list(State(app): State<App>, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
+pub(super) async fn list(State(app): State<Shared>, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
     let page = app.lists.page(&app.service, &app.conditions, &list_query(query.as_deref())?).await?;
     Ok(([(header::CONTENT_TYPE, "application/json")], page).into_response())
 }
@@ -89,7 +89,7 @@ fn list_query(query: Option<&str>) -> Result<ListQuery, Refusal> {
         CommonProblems,
     )
 )]
-pub(super) async fn create(State(app): State<App>, request: Request) -> Result<Response, Refusal> {
+pub(super) async fn create(State(app): State<Shared>, request: Request) -> Result<Response, Refusal> {
     let key = idempotency_key(request.headers())?;
     let known = ["name", "engine", "admin_username", "admin_email", "admin_password", "plan"];
     let mut texts = texts(request, &known, Presence::Required).await?;
@@ -136,7 +136,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
     )
 )]
 pub(super) async fn get(
-    State(app): State<App>,
+    State(app): State<Shared>,
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Refusal> {
     let store = app.service.get(&StoreRef::Id(store_id(path)?)).await?;
@@ -169,7 +169,7 @@ pub(super) async fn get(
     )
 )]
 pub(super) async fn patch(
-    State(app): State<App>,
+    State(app): State<Shared>,
     path: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     request: Request,
@@ -199,6 +199,8 @@ pub(super) async fn patch(
             ("Location" = String, description = "Where the store is found"),
             ("ETag" = String, description = "The store's version, for If-Match"),
         )),
+        (status = 400, description = "`If-Match` has something that is no entity tag", body = Problem,
+            content_type = "application/problem+json"),
         (status = 409, description = "The store is protected", body = Problem,
             content_type = "application/problem+json"),
         ConditionalProblems,
@@ -207,7 +209,7 @@ pub(super) async fn patch(
     )
 )]
 pub(super) async fn delete(
-    State(app): State<App>,
+    State(app): State<Shared>,
     path: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
@@ -242,7 +244,7 @@ pub(super) async fn delete(
     )
 )]
 pub(super) async fn retry(
-    State(app): State<App>,
+    State(app): State<Shared>,
     path: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     request: Request,
@@ -261,7 +263,7 @@ fn accepted(store: StoreDocument) -> Response {
 
 /// The version that `If-Match` names. Of several, the one that the store has now.
 async fn expected_version(app: &App, id: &StoreId, headers: &HeaderMap) -> Result<Option<u64>, Refusal> {
-    let versions = match IfMatch::read(headers) {
+    let versions = match IfMatch::read(headers)? {
         IfMatch::Anything => return Ok(None),
         IfMatch::Versions(versions) => versions,
     };

@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use rust_embed::Embed;
 
-use crate::app::App;
+use crate::app::Shared;
 use crate::problem::{Kind, Refusal};
 
 #[derive(Embed)]
@@ -43,15 +43,18 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 const HOW_TO_BUILD: &str = "this server was built without the dashboard; to have it, build it with `cargo xtask up` or `cargo xtask \
     demo`, or run `npm ci && npm run build` in store-http/dashboard and build the server again. The API is there all the same: /api/v1/stores";
 
-pub(super) fn routes() -> Router<App> {
+pub(super) fn routes() -> Router<Shared> {
     Router::new()
         .route("/", get(async || Redirect::temporary("/ui/")))
         .route("/ui", get(async || Redirect::temporary("/ui/")))
-        .route("/ui/", get(async |State(app): State<App>, headers: HeaderMap| answer(app.dashboard, INDEX, &headers)))
+        .route(
+            "/ui/",
+            get(async |State(app): State<Shared>, headers: HeaderMap| answer(app.dashboard, INDEX, &headers)),
+        )
         .route("/ui/{*path}", get(file))
 }
 
-async fn file(State(app): State<App>, path: Result<Path<String>, PathRejection>, headers: HeaderMap) -> Response {
+async fn file(State(app): State<Shared>, path: Result<Path<String>, PathRejection>, headers: HeaderMap) -> Response {
     match path {
         Ok(Path(path)) => answer(app.dashboard, &path, &headers),
         // What is not UTF-8 names no file, and no page links there.

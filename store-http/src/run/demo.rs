@@ -33,6 +33,7 @@ pub(super) async fn serve(configuration: Configuration, request: DemoRequest) ->
     let demo = Demo::start(parts).await.map_err(|error| Failure::error(&error))?;
     tracing::warn!("SIMULATED (--demo): there is no cluster and no database, and everything is gone at the end");
     tracing::info!("listening on http://{address}");
+    tracing::info!("the dashboard: http://{address}/ui/; for the command line: export STORE_SERVER=http://{address}");
     let (_role, roles) = watch::channel(ReconcilerRole::Working);
     let app = App::new(demo.service().clone(), roles, stop.clone()).with_facts(facts);
     let router = router(app, &configuration, address, tokens, &stop).layer(from_fn(shop));

@@ -79,7 +79,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, environment: BTreeMap
 }
 
 fn print_openapi() -> Result<(), Failure> {
-    std::io::stdout().write_all(crate::openapi_text().as_bytes()).map_err(|error| Failure::error(&error))
+    match std::io::stdout().write_all(crate::openapi_text().as_bytes()) {
+        // Whoever reads only the beginning, such as `head`, has what they want.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(|error| Failure::error(&error)),
+    }
 }
 
 /// The token goes to standard output, once, and everything else to standard error.

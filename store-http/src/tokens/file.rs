@@ -127,8 +127,11 @@ fn entries(text: &str) -> Result<Vec<Entry>, String> {
     let mut entries = Vec::with_capacity(written.len());
     for (token, number) in written.into_iter().zip(1..) {
         let entry = entry(&token).map_err(|message| format!("token {number}: {message}"))?;
-        if !names.insert(token.name) || !hashes.insert(entry.hash.0) {
-            return Err(format!("token {number}: its name or sha256 is there twice"));
+        if !names.insert(token.name.clone()) {
+            return Err(format!("token {number}: the name {} is there twice", token.name));
+        }
+        if !hashes.insert(entry.hash.0) {
+            return Err(format!("token {number}: its sha256 is there twice"));
         }
         entries.push(entry);
     }
@@ -274,7 +277,7 @@ mod tests {
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o7777, 0o600);
         assert_eq!(read(&file).unwrap().len(), 1);
         let again = add(&file, &made("boss", TokenRole::Viewer).entry).unwrap_err().to_string();
-        assert!(again.contains("token 2: its name or sha256 is there twice"), "{again}");
+        assert!(again.contains("token 2: the name boss is there twice"), "{again}");
         assert_eq!(read(&file).unwrap().len(), 1);
     }
 
@@ -343,7 +346,7 @@ mod tests {
     #[case::bad_name(&format!("- {{name: \"a b\", role: admin, sha256: \"{HASH}\"}}"), "token 1: name: allowed are")]
     #[case::the_token_itself("- {name: ci, role: admin, token: stp_x}", "needs the texts name, role and sha256")]
     #[case::missing("- {name: ci, role: admin}", "needs the texts name, role and sha256")]
-    #[case::twice(&format!("- {{name: a, role: admin, sha256: \"{HASH}\"}}\n- {{name: b, role: viewer, sha256: \"{HASH}\"}}"), "token 2: its name or sha256 is there twice")]
+    #[case::twice(&format!("- {{name: a, role: admin, sha256: \"{HASH}\"}}\n- {{name: b, role: viewer, sha256: \"{HASH}\"}}"), "token 2: its sha256 is there twice")]
     #[case::repeated_key(&format!("- {{name: a, role: viewer, role: admin, sha256: \"{HASH}\"}}"), "is not YAML")]
     fn other_content_is_refused(#[case] text: &str, #[case] expected: &str) {
         let (_directory, file) = written(text, 0o600);

@@ -178,7 +178,7 @@ impl Drop for Server {
 
 /// Copies the project's own chart.
 pub(crate) fn copy_chart(to: &Path) {
-    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../charts/store"), to);
+    copy(&Path::new(&std::env::var("CARGO_MANIFEST_DIR").expect("cargo says it")).join("../charts/store"), to);
 }
 
 fn copy(from: &Path, to: &Path) {

@@ -4,7 +4,7 @@ use std::{path::Path, time::Instant};
 
 use anyhow::{Context, Result};
 
-use super::{browser, outcome::Outcome, session::Session, unit};
+use super::{browser, dev, outcome::Outcome, session::Session, unit};
 use crate::{
     cargo::{self, Profile},
     dashboard::{self, Workshop, npm},
@@ -24,6 +24,10 @@ pub(crate) fn run(session: &mut Session, deadline: Instant) -> Result<Outcome> {
             let done = session.must(&format!("npm run {script}"), npm(&workshop.project(), &["run", script]), deadline);
             outcome.check(&format!("the dashboard: {what}"), done);
         }
+    }
+    session.must("building the server", cargo::build_server(Profile::Debug)?, deadline)?;
+    if session.filter.is_empty() {
+        outcome.check("`cargo xtask dev` serves it with hot reload, and ends with its program", dev::serves(deadline));
     }
     // Somebody who names tests means those, not all that belong here.
     let arguments: &[&str] = if session.filter.is_empty() { &[AT_ONCE, HERE] } else { &[AT_ONCE] };

@@ -11,6 +11,7 @@ mod cluster_part;
 mod dashboard_part;
 mod database;
 mod deny;
+mod dev;
 mod diagnosis;
 mod dry_run;
 mod mark;

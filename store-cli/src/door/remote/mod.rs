@@ -160,7 +160,10 @@ impl Door for Remote {
                 None => self.by_name(name.as_str()).await?,
             },
         };
-        found.ok_or_else(|| Failure::new(format!("there is no store {which}")))
+        found.ok_or_else(|| {
+            Failure::new(format!("there is no store {which}"))
+                .hint("One that was deleted is found by its id: store list --all -o wide")
+        })
     }
 
     async fn delete(&self, id: &str) -> Result<StoreDocument, Failure> {
