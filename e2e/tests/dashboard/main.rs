@@ -78,7 +78,7 @@ async fn in_a_demo_nginx_serves_the_dashboard_beside_the_api() {
 async fn has_the_headers_of_the_server(nginx: &Nginx, demo: &Demo) {
     let of_server = async |path| reqwest::get(format!("{}{path}", demo.url())).await.expect("the demo answers");
     let page = of_server("/ui/").await.text().await.expect("the page");
-    let script = page.split('"').find(|text| text.starts_with("/ui/assets/") && text.ends_with(".js"));
+    let script = page.split('"').find(|text| text.starts_with("/ui/assets/index-"));
     let names = [
         "content-security-policy",
         "x-content-type-options",
