@@ -23,7 +23,10 @@ pub struct AddressSettings {
 impl AddressSettings {
     pub(super) fn read(lookup: &mut Lookup) -> Self {
         let base_domain = lookup.parsed("BASE_DOMAIN", DEFAULT_DOMAIN.to_owned(), domain);
-        let template = |text: &str| PublicUrlTemplate::parse(text).map_err(|error| error.to_string());
+        let template = |text: &str| {
+            let why = |error| format!("an address of stores; {error}");
+            PublicUrlTemplate::parse(text).map_err(why)
+        };
         let public_url = lookup.optional("PUBLIC_URL_TEMPLATE", template);
         #[expect(clippy::expect_used, reason = "the domain was checked just now")]
         let public_url = public_url

@@ -97,6 +97,8 @@ fn from_file(lookup: &mut Lookup, variable: &'static str, of_file: &'static str,
 fn parse(lookup: &mut Lookup, variable: &'static str, found: &Found) -> Option<DatabaseUrl> {
     let parsed = DatabaseUrl::parse(&found.text, lookup.base(found.origin));
     parsed
-        .map_err(|error| lookup.refuse(variable, found, &format!("a SQLite file or a PostgreSQL database: {error}")))
+        .map_err(|error| {
+            lookup.refuse(variable, found, &format!("a SQLite file or a PostgreSQL database; here, {error}"))
+        })
         .ok()
 }
