@@ -42,18 +42,13 @@ pub(super) struct Answers {
     pub(super) latencies_ms: Vec<(Duration, f64)>,
     /// Bytes of bodies.
     pub(super) bytes: u64,
-    pub(super) took: Duration,
 }
 
 impl Answers {
-    /// Answers a second.
-    pub(super) fn rate(&self) -> f64 {
-        f64::from(u32::try_from(self.latencies_ms.len()).unwrap_or(u32::MAX)) / self.took.as_secs_f64()
-    }
-
-    /// MiB of bodies a second.
-    pub(super) fn mib_s(&self) -> f64 {
-        f64::from(u32::try_from(self.bytes / 1024).unwrap_or(u32::MAX)) / 1024.0 / self.took.as_secs_f64()
+    /// MiB of a body, in the mean.
+    pub(super) fn mean_mib(&self) -> f64 {
+        let number = |number| f64::from(u32::try_from(number).unwrap_or(u32::MAX));
+        number(self.bytes / 1024) / 1024.0 / number(self.latencies_ms.len() as u64)
     }
 
     /// The latency that so many of a hundred answers did not exceed.
@@ -67,7 +62,6 @@ impl Answers {
     fn add(&mut self, other: Self) {
         self.latencies_ms.extend(other.latencies_ms);
         self.bytes += other.bytes;
-        self.took = self.took.max(other.took);
     }
 }
 
@@ -112,7 +106,6 @@ fn ask_on_one(load: Load, number: u32, begin: Instant, next: NextRequest<'_>) ->
         answers.latencies_ms.push((begin.elapsed(), due.elapsed().as_secs_f64() * 1_000.0));
         due += interval.unwrap_or_default();
     }
-    answers.took = begin.elapsed();
     Ok(answers)
 }
 

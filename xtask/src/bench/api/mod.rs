@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use self::{
     load::{Load, ask, get, post, with_streams},
     processor::Processor,
-    undisturbed::{Seen, ask_undisturbed},
+    undisturbed::{Seen, Wanted, ask_undisturbed},
 };
 use super::{
     floors::{self, Floor},
@@ -42,7 +42,9 @@ const STORES: u32 = 10_000;
 const STREAMS: u32 = 500;
 const CONNECTIONS: u32 = 16;
 const WARM_UP: Duration = Duration::from_secs(2);
-const LASTS: Duration = Duration::from_secs(8);
+/// At full load, and at half of it.
+const FULL: Wanted = Wanted { seconds: 6, within: Duration::from_secs(90) };
+const HALF: Wanted = Wanted { seconds: 12, within: Duration::from_mins(5) };
 /// Before as much as possible is asked, so that the host does not hold the work of before against us.
 const REST: Duration = Duration::from_secs(20);
 const LIST: &str = "/api/v1/stores?page_size=1000";
@@ -55,13 +57,12 @@ const NO_CLUSTER: &str = "http://127.0.0.1:1";
 /// What was measured.
 #[derive(Debug)]
 struct Measured {
-    list: f64,
-    list_mib_s: f64,
+    list: Seen,
     /// Lists that nobody asked for just before.
-    other_list: f64,
-    get: f64,
-    create: f64,
-    health: f64,
+    other_list: Seen,
+    get: Seen,
+    create: Seen,
+    health: Seen,
     half_list: Seen,
     half_get: Seen,
     rss: f64,
@@ -86,8 +87,8 @@ pub(super) fn run(record: bool) -> Result<()> {
     }
     println!("{}", line(&measured));
     floors::demand(&[
-        Floor::at_least("list1000_rps", measured.list, 300.0),
-        Floor::at_least("get_rps", measured.get, 10_000.0),
+        Floor::at_least("list1000_rps", measured.list.rate(), 300.0),
+        Floor::at_least("get_rps", measured.get.rate(), 10_000.0),
         Floor::at_most("p99_read_ms", measured.p99_read(), 10.0),
         Floor::at_most("rss_mib", measured.rss, 128.0),
     ])
@@ -137,21 +138,20 @@ fn measure(server: Server) -> Result<Measured> {
     };
     let health = || get("/api/v1/health");
     let create = || new_store(writes.fetch_add(1, Ordering::Relaxed));
-    let load = |rate: Option<f64>, lasts| Load { port: server.port, connections: CONNECTIONS, lasts, rate };
+    let load = |rate: Option<f64>| Load { port: server.port, connections: CONNECTIONS, lasts: WARM_UP, rate };
+    let seen = |what: &str, rate: Option<f64>, wanted: Wanted, next: load::NextRequest<'_>| {
+        say(what);
+        ask(load(rate), next)?;
+        let seen = ask_undisturbed(load(rate), wanted, next)?;
+        say(format!("  {} a second, p99 {} ms", seen.rates(), seen.p99s()));
+        anyhow::Ok(seen)
+    };
     let full = |what: &str, next: load::NextRequest<'_>| {
         thread::sleep(REST);
-        say(format!("as many as it answers: {what}"));
-        ask(load(None, WARM_UP), next)?;
-        ask(load(None, LASTS), next)
+        seen(&format!("as many as it answers: {what}"), None, FULL, next)
     };
-    let half = |what: &str, rate: f64, next: load::NextRequest<'_>| {
-        say(format!("half as many: {what}"));
-        ask(load(Some(rate / 2.0), WARM_UP), next)?;
-        let seen = ask_undisturbed(load(Some(rate / 2.0), LASTS), next)?;
-        let (counted, asked) = (seen.counted, seen.asked);
-        let (p99, p99_of_all) = (seen.p99_ms(), seen.p99_of_all_ms());
-        say(format!("p99 {p99:.1} ms; {counted} of {asked} seconds undisturbed, p99 of all {p99_of_all:.1} ms"));
-        anyhow::Ok(seen)
+    let half = |what: &str, full: &Seen, next: load::NextRequest<'_>| {
+        seen(&format!("half as many: {what}"), Some(full.rate() / 2.0), HALF, next)
     };
     let tokens = page_tokens(server)?;
     let other_list = || {
@@ -165,17 +165,15 @@ fn measure(server: Server) -> Result<Measured> {
             let lists = full("lists of 1,000 stores", &list)?;
             let gets = full("single stores", &one)?;
             let other_lists = full("lists that nobody just asked for", &other_list)?;
-            let (half_list, half_get) =
-                (half("lists", lists.rate(), &list)?, half("single stores", gets.rate(), &one)?);
+            let (half_list, half_get) = (half("lists", &lists, &list)?, half("single stores", &gets, &one)?);
             let healths = full("health", &health)?;
             let creates = full("new stores", &create)?;
             Ok(Measured {
-                list: lists.rate(),
-                list_mib_s: lists.mib_s(),
-                other_list: other_lists.rate(),
-                get: gets.rate(),
-                create: creates.rate(),
-                health: healths.rate(),
+                list: lists,
+                other_list: other_lists,
+                get: gets,
+                create: creates,
+                health: healths,
                 half_list,
                 half_get,
                 rss: peak(server.process)?,
@@ -239,8 +237,12 @@ impl Measured {
 fn line(measured: &Measured) -> String {
     let Measured { list, get, create, health, rss, .. } = measured;
     format!(
-        "list1000_rps={list:.0} get_rps={get:.0} create_rps={create:.0} health_rps={health:.0} p99_read_ms={:.1} \
-         sse_streams={STREAMS} rss_mib={rss:.0}",
+        "list1000_rps={:.0} get_rps={:.0} create_rps={:.0} health_rps={:.0} p99_read_ms={:.1} sse_streams={STREAMS} \
+         rss_mib={rss:.0}",
+        list.rate(),
+        get.rate(),
+        create.rate(),
+        health.rate(),
         measured.p99_read()
     )
 }
@@ -248,23 +250,27 @@ fn line(measured: &Measured) -> String {
 fn section(measured: &Measured) -> Result<String> {
     let cores = thread::available_parallelism()?.get();
     let date = exec::capture(std::process::Command::new("date").args(["-u", "+%Y-%m-%d"]))?;
-    let Measured { list, list_mib_s, other_list, get, create, health, half_list, half_get, rss, stolen } = measured;
+    let Measured { list, other_list, get, create, health, half_list, half_get, rss, stolen } = measured;
     let mut text = format!(
         "## What the HTTP server answers\n\n{STORES} stores in SQLite, one new store a second, {STREAMS} open event \
          streams, {CONNECTIONS} connections; server and load share {cores} cores, of which others on the same host took \
          {stolen:.0} % meanwhile ({}); between the loads they rest. Every answer is whole. A p99 is that of half of the \
-         load in the same row, from the seconds in which, as in the one before, others took no more than 1 % of the \
-         machine; in brackets that of every second.\n\nThe cluster cannot be reached: no store is observed, so a list \
+         load in the same row. Figures are those of the seconds in which, as in the one before, others took no more than \
+         1 % of the machine; in brackets those of every second, and how many of them counted.\n\nThe cluster cannot be reached: no store is observed, so a list \
          costs less than with one. All connections ask for the same list, the first page, which is made again when \
          something on it changed, and at least every ten seconds; new stores are on the last page. \"Other lists\" are \
          pages of 964 to 1,000 stores in turn, each made for one answer.\n\n\
          | request | a second | p99 in ms |\n|---|---|---|\n",
         date.trim()
     );
-    writeln!(text, "| list of 1,000 stores ({list_mib_s:.0} MiB/s) | {list:.0} | {half_list} |")?;
-    writeln!(text, "| other lists of 1,000 stores | {other_list:.0} | |")?;
-    writeln!(text, "| one store | {get:.0} | {half_get} |")?;
-    writeln!(text, "| new store | {create:.0} | |\n| health | {health:.0} | |")?;
+    let row = |what: &str, full: &Seen, half: Option<&Seen>| {
+        format!("| {what} | {} | {} |\n", full.rates(), half.map(Seen::p99s).unwrap_or_default())
+    };
+    text += &row(&format!("list of 1,000 stores ({:.0} MiB/s)", list.mib_s()), list, Some(half_list));
+    text += &row("other lists", other_list, None);
+    text += &row("one store", get, Some(half_get));
+    text += &row("new store", create, None);
+    text += &row("health", health, None);
     write!(text, "\nThe most that was resident: {rss:.0} MiB.")?;
     Ok(text)
 }

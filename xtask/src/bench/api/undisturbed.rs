@@ -1,10 +1,10 @@
-//! Latencies at a load that is kept up, from those seconds in which the machine was ours.
+//! How many answers, and how soon, in those seconds of a load in which the machine was ours.
 //!
 //! The host of a virtual machine gives its processors to others, too (`steal` in proc(5)). What waits then waits for the
 //! host, so such a second says nothing of the server; it is counted beside.
 
 use std::{
-    fmt, thread,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -18,17 +18,19 @@ use super::{
 /// How long is asked in one go. The first second is not counted: connections need a while to get up to speed.
 const SECONDS: u32 = 5;
 const SECOND: Duration = Duration::from_secs(1);
-/// So many undisturbed seconds, of some thousand answers and one of the writes each, are enough.
-const ENOUGH: usize = 12;
 /// A second in which the host took more than this share of the machine, in percent, is not counted, nor is the one after
 /// it, which has to catch up.
 const STOLEN_MAX: f64 = 1.0;
 /// A host that takes from those who work much gives back to those who rest.
 const REST: Duration = Duration::from_secs(7);
-/// No more than this is asked for undisturbed seconds.
-const DEADLINE: Duration = Duration::from_mins(5);
+/// How many undisturbed seconds are enough, and how long they are asked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted {
+    pub(super) seconds: usize,
+    pub(super) within: Duration,
+}
 
-/// What was seen.
+/// What was seen. Where too few seconds were undisturbed, every second counts.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     undisturbed: Answers,
@@ -36,16 +38,49 @@ pub(super) struct Seen {
     /// How many seconds of each.
     pub(super) counted: usize,
     pub(super) asked: usize,
+    wanted: usize,
+    /// The mean.
+    body_mib: f64,
 }
 
 impl Seen {
-    /// The latency that 99 of a hundred answers did not exceed, in milliseconds: of the undisturbed seconds, or of all
-    /// where there were too few of those.
+    /// The latency that 99 of a hundred answers did not exceed, in milliseconds.
     pub(super) fn p99_ms(&self) -> f64 {
-        if self.counted < ENOUGH { self.p99_of_all_ms() } else { self.undisturbed.percentile_ms(99) }
+        self.of_those_that_count().0.percentile_ms(99)
+    }
+
+    /// The same, of every second.
+    pub(super) fn p99_of_all_ms(&self) -> f64 {
+        self.all.percentile_ms(99)
+    }
+
+    /// Answers a second.
+    pub(super) fn rate(&self) -> f64 {
+        let (answers, seconds) = self.of_those_that_count();
+        ratio(answers.latencies_ms.len(), seconds)
+    }
+
+    /// MiB of bodies a second.
+    pub(super) fn mib_s(&self) -> f64 {
+        self.rate() * self.body_mib
+    }
+
+    /// As cells of a table.
+    pub(super) fn rates(&self) -> String {
+        let of_all = ratio(self.all.latencies_ms.len(), self.asked);
+        format!("{:.0} ({of_all:.0}; {} of {} s)", self.rate(), self.counted, self.asked)
+    }
+
+    pub(super) fn p99s(&self) -> String {
+        format!("{:.1} ({:.1}; {} of {} s)", self.p99_ms(), self.p99_of_all_ms(), self.counted, self.asked)
+    }
+
+    fn of_those_that_count(&self) -> (&Answers, usize) {
+        if self.counted < self.wanted { (&self.all, self.asked) } else { (&self.undisturbed, self.counted) }
     }
 
     fn take(&mut self, answers: &Answers, stolen: &[f64]) {
+        self.body_mib = answers.mean_mib();
         for (number, pair) in (1..).zip(stolen.windows(2)) {
             let second = |at: &Duration| (SECOND * number..SECOND * (number + 1)).contains(at);
             let latencies = answers.latencies_ms.iter().filter(|(at, _)| second(at));
@@ -57,26 +92,18 @@ impl Seen {
             }
         }
     }
-
-    /// The same, of every second.
-    pub(super) fn p99_of_all_ms(&self) -> f64 {
-        self.all.percentile_ms(99)
-    }
 }
 
-/// As a cell of a table.
-impl fmt::Display for Seen {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { counted, asked, .. } = self;
-        write!(f, "{:.1} ({:.1}; {counted} of {asked} s)", self.p99_ms(), self.p99_of_all_ms())
-    }
+fn ratio(count: usize, of: usize) -> f64 {
+    let number = |number| f64::from(u32::try_from(number).unwrap_or(u32::MAX));
+    number(count) / number(of)
 }
 
-/// Asks at this rate until enough seconds were undisturbed.
-pub(super) fn ask_undisturbed(load: Load, next: NextRequest<'_>) -> Result<Seen> {
+/// Asks until enough seconds were undisturbed.
+pub(super) fn ask_undisturbed(load: Load, wanted: Wanted, next: NextRequest<'_>) -> Result<Seen> {
     let begin = Instant::now();
-    let mut seen = Seen::default();
-    while seen.counted < ENOUGH && begin.elapsed() < DEADLINE {
+    let mut seen = Seen { wanted: wanted.seconds, ..Seen::default() };
+    while seen.counted < wanted.seconds && begin.elapsed() < wanted.within {
         let (answers, stolen) = thread::scope(|scope| {
             let watching = scope.spawn(stolen_each_second);
             let answers = ask(Load { lasts: SECOND * SECONDS, ..load }, next);
@@ -109,12 +136,17 @@ mod tests {
     #[test]
     fn neither_a_disturbed_second_nor_the_one_after_it_is_counted() {
         let latencies_ms = (0..5).map(|second| (SECOND * second, f64::from(second))).collect();
-        let mut seen = Seen::default();
+        let mut seen = Seen { wanted: 3, ..Seen::default() };
         seen.take(&Answers { latencies_ms, ..Answers::default() }, &[0.0, 0.9, 1.1, 0.0, 0.0]);
         assert_eq!((seen.counted, seen.asked), (2, 4));
         let latencies = |answers: &Answers| answers.latencies_ms.iter().map(|(_, ms)| *ms).collect::<Vec<_>>();
         assert_eq!(latencies(&seen.undisturbed), [1.0, 4.0]);
         assert_eq!(latencies(&seen.all), [1.0, 2.0, 3.0, 4.0]);
-        assert_eq!(seen.p99_ms().to_bits(), 4.0_f64.to_bits(), "too few were undisturbed, so all count");
+        assert_eq!(seen.rates(), "1 (1; 2 of 4 s)");
+        assert_eq!(seen.p99s(), "4.0 (4.0; 2 of 4 s)", "too few were undisturbed, so all count");
+        let begun = Answers { latencies_ms: vec![(SECOND, 9.0), (SECOND * 2, 90.0)], ..Answers::default() };
+        let mut seen = Seen { wanted: 1, ..Seen::default() };
+        seen.take(&begun, &[0.0, 0.0, 50.0]);
+        assert_eq!((seen.p99s(), seen.rates()), ("9.0 (90.0; 1 of 2 s)".to_owned(), "1 (1; 1 of 2 s)".to_owned()));
     }
 }
