@@ -46,7 +46,7 @@ const WARM_UP: Duration = Duration::from_secs(2);
 const FULL: Wanted = Wanted { seconds: 6, within: Duration::from_secs(90) };
 const HALF: Wanted = Wanted { seconds: 12, within: Duration::from_mins(5) };
 /// Before as much as possible is asked, so that the host does not hold the work of before against us.
-const REST: Duration = Duration::from_secs(20);
+const REST: Duration = Duration::from_secs(45);
 const LIST: &str = "/api/v1/stores?page_size=1000";
 const LISTS: &str = "/api/v1/stores?page_size=";
 /// So many sizes of a page in turn that none is still kept when it is asked for again.
