@@ -176,17 +176,31 @@ async fn watching_one_store_ends_with_it() {
     assert_eq!(statuses, ["PROVISIONING", "DELETED"]);
 }
 
+/// The command while it runs, with pipes to it and from it.
+fn started(cli: &Cli, server: &MockServer, arguments: &[&str]) -> std::process::Child {
+    let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin!("store"));
+    command.args(arguments).env_clear().env("HOME", cli.folder.path()).env("STORE_SERVER", server.uri());
+    command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    command.spawn().expect("a child")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_context_that_is_added_during_a_login_stays() {
+    let (cli, server) = (Cli::new(), guarded(TOKEN).await);
+    let mut login = started(&cli, &server, &["login", "--token-stdin"]);
+    cli.command(&["context", "add", "other", "--server", "https://other.example.com"]).assert().success();
+    let mut typed = login.stdin.take().expect("a pipe");
+    std::io::Write::write_all(&mut typed, TOKEN.as_bytes()).expect("it reads");
+    drop(typed);
+    assert!(login.wait().expect("its end").success());
+    let kept = fs::read_to_string(file(&cli)).expect("a file");
+    assert!(kept.contains("other.example.com") && kept.contains(&server.uri()), "one of them is lost");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn watching_all_shows_each_change_once() {
     let (cli, server) = (Cli::new(), moving().await);
-    let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("store"))
-        .args(["list", "--watch"])
-        .env_clear()
-        .env("HOME", cli.folder.path())
-        .env("STORE_SERVER", server.uri())
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .expect("a child");
+    let mut child = started(&cli, &server, &["list", "--watch"]);
     let lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().expect("a pipe")));
     let mut statuses = Vec::new();
     for line in lines.map_while(Result::ok) {
@@ -211,14 +225,7 @@ async fn a_store_that_is_not_among_the_wanted_any_more_is_shown_once_more() {
     let one = format!("/api/v1/stores/{}", id_of("demo"));
     let answer = ResponseTemplate::new(200).set_body_json(store("demo", "READY"));
     Mock::given(method("GET")).and(path(&one)).respond_with(answer).mount(&server).await;
-    let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("store"))
-        .args(["list", "--watch", "--status", "FAILED", "-o", "json"])
-        .env_clear()
-        .env("HOME", cli.folder.path())
-        .env("STORE_SERVER", server.uri())
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .expect("a child");
+    let mut child = started(&cli, &server, &["list", "--watch", "--status", "FAILED", "-o", "json"]);
     let asked = async |wanted: &str| {
         let requests = server.received_requests().await.expect("they are recorded");
         requests.iter().filter(|request| request.url.path() == wanted).count()
