@@ -60,6 +60,8 @@ fn a_token_is_made_used_and_taken_away() {
     until(&server, &viewer, "HTTP/1.1 200 ");
     let delete = format!("DELETE /api/v1/stores/a123456789 HTTP/1.1\r\nAuthorization: Bearer {viewer}");
     assert!(server.ask(&delete, "").starts_with("HTTP/1.1 403 "));
+    let line = server.wait_for("status=403");
+    assert!(line.contains("caller=\"guest\""), "who was refused is known: {line}");
 
     let whole = std::fs::read_to_string(&file).expect("the file");
     installation.write("tokens.yaml", "- name: broken");
