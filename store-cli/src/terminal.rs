@@ -1,6 +1,8 @@
 //! The terminal: who is there, messages on standard error, and questions.
 
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::pin::pin;
+use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use secrecy::SecretString;
@@ -8,6 +10,9 @@ use secrecy::SecretString;
 use crate::args::Global;
 use crate::failure::{Exit, Failure};
 use crate::text;
+
+/// How long a question may take to hide what is typed.
+const HIDING: Duration = Duration::from_millis(100);
 
 /// What standard input, output and error are, and how the caller wants to be talked to.
 #[derive(Debug, Clone, Copy)]
@@ -78,10 +83,7 @@ impl Terminal {
         });
         let answer = tokio::select! {
             answer = read => answer,
-            () = interrupted() => {
-                self.line("");
-                return Err(Failure::silent(Exit::Interrupted));
-            }
+            () = interrupted() => return Err(self.broken_off()),
         };
         let answer = answer.ok().and_then(Result::ok).unwrap_or_default();
         Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
@@ -90,19 +92,29 @@ impl Terminal {
     /// Asks for a secret: what is typed is not shown. Ctrl-C ends the question, and leaves the terminal as it was.
     pub(crate) async fn secret(self, prompt: &'static str) -> Result<SecretString, Failure> {
         let settings = TerminalSettings::now();
-        let typed = tokio::task::spawn_blocking(move || rpassword::prompt_password(prompt));
+        let mut typed = pin!(async { tokio::task::spawn_blocking(move || rpassword::prompt_password(prompt)).await });
         tokio::select! {
-            typed = typed => match typed {
+            // Signals are heard before anything is hidden: one that nobody hears ends the program there and then.
+            biased;
+            () = interrupted() => {
+                // The question may be about to hide what is typed: it gets a moment before that is undone.
+                let _ = tokio::time::timeout(HIDING, typed).await;
+                settings.restore();
+                Err(self.broken_off())
+            }
+            typed = &mut typed => match typed {
                 Ok(Ok(secret)) => Ok(secret.into()),
+                // The question reads Ctrl-C itself, and sends the signal: which of the two is seen first is chance.
+                Ok(Err(error)) if error.kind() == ErrorKind::Interrupted => Err(self.broken_off()),
                 Ok(Err(error)) => Err(Failure::new(format!("nothing can be asked: {error}"))),
                 Err(_) => Err(Failure::new("nothing can be asked")),
             },
-            () = interrupted() => {
-                settings.restore();
-                self.line("");
-                Err(Failure::silent(Exit::Interrupted))
-            }
         }
+    }
+
+    fn broken_off(self) -> Failure {
+        self.line("");
+        Failure::silent(Exit::Interrupted)
     }
 
     fn marked(self, mark: &str, colour: AnsiColor, message: &str) {

@@ -98,7 +98,7 @@ fn parse(lookup: &mut Lookup, variable: &'static str, found: &Found) -> Option<D
     let parsed = DatabaseUrl::parse(&found.text, lookup.base(found.origin));
     parsed
         .map_err(|error| {
-            lookup.refuse(variable, found, &format!("a SQLite file or a PostgreSQL database; here, {error}"))
+            lookup.refuse(variable, found, &format!("a SQLite file or a PostgreSQL database; here, {error}"));
         })
         .ok()
 }
