@@ -19,25 +19,37 @@ impl IfMatch {
         if !headers.contains_key(header::IF_MATCH) {
             return Ok(Self::Anything);
         }
-        let lines = headers.get_all(header::IF_MATCH).iter().map(|value| value.to_str().unwrap_or("?"));
-        let tags: Vec<_> =
-            lines.flat_map(|line| line.split(',')).map(str::trim).filter(|tag| !tag.is_empty()).collect();
-        if tags.contains(&"*") {
-            return Ok(Self::Anything);
-        }
-        if !tags.iter().all(|tag| is_tag(tag)) {
-            return Err(Refusal::parameter(
-                "If-Match",
-                "allowed are * and entity tags in their quotes, such as \"14\"",
-            ));
+        let mut tags = Vec::new();
+        for line in headers.get_all(header::IF_MATCH) {
+            match line.to_str().ok().map(str::trim) {
+                Some("*") => return Ok(Self::Anything),
+                line => tags.extend(line.and_then(entity_tags).ok_or_else(|| {
+                    Refusal::parameter("If-Match", "allowed are * and entity tags in their quotes, such as \"14\"")
+                })?),
+            }
         }
         let version = |tag: &str| tag.strip_prefix('"')?.strip_suffix('"')?.parse().ok();
         Ok(Self::Versions(tags.into_iter().filter_map(version).collect()))
     }
 }
 
-fn is_tag(text: &str) -> bool {
-    text.strip_prefix("W/").unwrap_or(text).strip_prefix('"').is_some_and(|rest| rest.ends_with('"'))
+/// The entity tags of a list. One may have commas in it, but no quotes (RFC 9110, 8.8.3).
+fn entity_tags(line: &str) -> Option<Vec<&str>> {
+    let mut tags = Vec::new();
+    let mut rest = line;
+    loop {
+        rest = rest.trim_start_matches([',', ' ', '\t']);
+        if rest.is_empty() {
+            return Some(tags);
+        }
+        let opaque = rest.strip_prefix("W/").unwrap_or(rest).strip_prefix('"')?;
+        let (tag, behind) = rest.split_at(rest.len() - opaque.len() + opaque.find('"')? + 1);
+        tags.push(tag);
+        rest = behind.trim_start_matches([' ', '\t']);
+        if !rest.is_empty() && !rest.starts_with(',') {
+            return None;
+        }
+    }
 }
 
 /// The entity tag of a store.
@@ -59,6 +71,8 @@ mod tests {
     #[case(&["\"3\", \"4\"", "\"5\""], IfMatch::Versions(vec![3, 4, 5]))]
     #[case(&["W/\"3\""], IfMatch::Versions(vec![]))]
     #[case(&["\"abc\""], IfMatch::Versions(vec![]))]
+    #[case(&["\"3,4\", \"5\""], IfMatch::Versions(vec![5]))]
+    #[case(&["\"3\"", "*"], IfMatch::Anything)]
     #[case(&[""], IfMatch::Versions(vec![]))]
     fn headers_are_read(#[case] lines: &[&str], #[case] expected: IfMatch) {
         let mut headers = HeaderMap::new();
@@ -72,6 +86,8 @@ mod tests {
     #[case::no_quotes("14")]
     #[case::half_a_tag("\"14")]
     #[case::one_of_several("\"14\", 15")]
+    #[case::no_comma("\"14\" \"15\"")]
+    #[case::anything_among_others("\"14\", *")]
     fn what_is_no_entity_tag_is_refused(#[case] line: &str) {
         let headers = [(header::IF_MATCH, line.parse().unwrap())].into_iter().collect();
         assert!(IfMatch::read(&headers).is_err());

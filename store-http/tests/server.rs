@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::{Request, StatusCode, header};
+use axum::http::{HeaderValue, Request, StatusCode, header};
 use common::{Api, request};
 use pretty_assertions::assert_eq;
 use rstest::rstest;
@@ -171,24 +171,29 @@ async fn one_host_must_be_named() {
 }
 
 #[rstest]
-#[case::own_page("http://localhost:5000", 200)]
-#[case::dashboard_in_development("http://localhost:3000", 200)]
-#[case::allowed("https://admin.shops.example", 200)]
-#[case::foreign("https://evil.example", 403)]
-#[case::sandboxed("null", 403)]
-#[case::looks_alike("http://localhost:5000.evil.example", 403)]
+#[case::own_page("localhost:5000", "http://localhost:5000", 200)]
+#[case::a_proxy_that_drops_the_port("localhost", "http://localhost:3000", 200)]
+#[case::allowed("localhost:5000", "https://admin.shops.example", 200)]
+#[case::another_program_on_this_machine("localhost:5000", "http://localhost:3000", 403)]
+#[case::a_shop_of_a_local_cluster("localhost", "http://tea-house.localhost", 403)]
+#[case::foreign("localhost:5000", "https://evil.example", 403)]
+#[case::sandboxed("localhost:5000", "null", 403)]
+#[case::looks_alike("localhost:5000", "http://localhost:5000.evil.example", 403)]
 #[tokio::test]
-async fn the_origin_must_be_known(#[case] origin: &str, #[case] status: u16) {
+async fn the_origin_must_be_known(#[case] host: &'static str, #[case] origin: &'static str, #[case] status: u16) {
     let api = Api::new();
-    let get = request("GET", "/stores").header(header::ORIGIN, origin).body(Body::empty()).unwrap();
-    let answer = api.send(get).await;
+    let from_page = |mut request: Request<Body>| {
+        request.headers_mut().insert(header::HOST, HeaderValue::from_static(host));
+        request.headers_mut().insert(header::ORIGIN, HeaderValue::from_static(origin));
+        request
+    };
+    let answer = api.send(from_page(request("GET", "/stores").body(Body::empty()).unwrap())).await;
     assert_eq!(answer.status.as_u16(), status);
     assert!(!answer.headers.contains_key("access-control-allow-origin"), "no page of another origin may read answers");
     if status == 403 {
         assert!(answer.problem(403)["detail"].as_str().unwrap().contains("ALLOWED_HOSTS"));
-        let mut post = common::with_json("POST", "/stores", &common::wanted("mystore"));
-        post.headers_mut().insert(header::ORIGIN, origin.parse().unwrap());
-        api.send(post).await.problem(403);
+        let post = common::with_json("POST", "/stores", &common::wanted("mystore"));
+        api.send(from_page(post)).await.problem(403);
         assert_eq!(api.get("/stores").await.json()["stores"], json!([]));
     }
 }

@@ -1,5 +1,5 @@
 //! `Host` and `Origin`: a web page somewhere must not reach the server through a browser that can (DNS rebinding,
-//! cross-site requests).
+//! cross-site requests; RFC 6454, 4 says what an origin is).
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -12,9 +12,13 @@ use store_platform::configuration::AllowedHost;
 
 use crate::problem::{Kind, Refusal};
 
-/// Which hosts a request may name.
+/// Which hosts a request may name, and the pages of which hosts may send one.
 #[derive(Debug, Clone)]
-pub struct HostRule(Arc<[AllowedHost]>);
+pub struct HostRule {
+    hosts: Arc<[AllowedHost]>,
+    /// Those of `hosts` that somebody has asked for.
+    pages: Arc<[AllowedHost]>,
+}
 
 impl HostRule {
     /// Loopback names, the address that the server listens on, and `allowed`.
@@ -25,12 +29,27 @@ impl HostRule {
             hosts.extend(AllowedHost::parse(&bracketed(listen.ip())));
         }
         hosts.extend_from_slice(allowed);
-        Self(hosts.into())
+        Self { hosts: hosts.into(), pages: allowed.into() }
     }
 
-    fn allows(&self, authority: &str) -> bool {
-        self.0.iter().any(|host| host.matches(authority))
+    fn serves(&self, host: &str) -> bool {
+        self.hosts.iter().any(|allowed| allowed.matches(host))
     }
+
+    /// Whether a page of this authority may send a request for this host: its own page may, whatever they are called. Others
+    /// on the same machine are strangers: a shop that was forwarded to a port of `localhost` is one.
+    fn lets_in(&self, page: &str, host: &str) -> bool {
+        page.eq_ignore_ascii_case(host)
+            || is_without_port(page, host)
+            || self.pages.iter().any(|allowed| allowed.matches(page))
+    }
+}
+
+/// Whether `host` is the page's authority without its port. Some web servers before this one pass it on so; a browser that
+/// reaches this server by itself names the port, unless it is the usual one.
+fn is_without_port(page: &str, host: &str) -> bool {
+    let port = page.get(host.len()..).and_then(|rest| rest.strip_prefix(':'));
+    port.is_some_and(|port| port.parse::<u16>().is_ok()) && page[..host.len()].eq_ignore_ascii_case(host)
 }
 
 fn bracketed(ip: IpAddr) -> String {
@@ -59,7 +78,7 @@ fn judge(rule: &HostRule, request: &Request) -> Result<(), Refusal> {
         (None, _, Some(target)) => target,
         _ => return Err(Refusal::new(Kind::MissingHost, "a request must name exactly one host, in the header Host")),
     };
-    if !rule.allows(host) {
+    if !rule.serves(host) {
         let host = shorten(host);
         let detail = format!("the host {host:?} is not served here; to allow it, add it to ALLOWED_HOSTS");
         return Err(Refusal::new(Kind::HostNotAllowed, detail));
@@ -67,7 +86,7 @@ fn judge(rule: &HostRule, request: &Request) -> Result<(), Refusal> {
     let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
     let origin = origin.to_str().unwrap_or_default();
     let authority = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
-    if authority.is_some_and(|authority| rule.allows(authority)) {
+    if authority.is_some_and(|authority| rule.lets_in(authority, host)) {
         return Ok(());
     }
     let origin = shorten(origin);

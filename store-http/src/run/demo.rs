@@ -1,6 +1,7 @@
 //! `store-http --demo`: the server on a simulated cluster, in memory. It says so at its start, in `/health` and on the
 //! page that stands for every store.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::Request;
@@ -33,7 +34,8 @@ pub(super) async fn serve(configuration: Configuration, request: DemoRequest) ->
     let demo = Demo::start(parts).await.map_err(|error| Failure::error(&error))?;
     tracing::warn!("SIMULATED (--demo): there is no cluster and no database, and everything is gone at the end");
     tracing::info!("listening on http://{address}");
-    tracing::info!("the dashboard: http://{address}/ui/; for the command line: export STORE_SERVER=http://{address}");
+    let url = url_from_here(address);
+    tracing::info!("the dashboard: {url}/ui/; for the command line: export STORE_SERVER={url}");
     let (_role, roles) = watch::channel(ReconcilerRole::Working);
     let app = App::new(demo.service().clone(), roles, stop.clone()).with_facts(facts);
     let router = router(app, &configuration, address, tokens, &stop).layer(from_fn(shop));
@@ -41,6 +43,16 @@ pub(super) async fn serve(configuration: Configuration, request: DemoRequest) ->
     demo.shutdown(GRACE).await;
     tracing::info!("ended");
     Ok(())
+}
+
+/// Where a browser on this machine finds the server: one that listens on every address has none that could be named.
+fn url_from_here(listen: SocketAddr) -> String {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    format!("http://{}", SocketAddr::new(ip, listen.port()))
 }
 
 fn settings(configuration: &Configuration, port: u16) -> ServiceSettings {
@@ -80,7 +92,7 @@ const PAGE: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><ti
 
 #[cfg(test)]
 mod tests {
-    use super::is_shop;
+    use super::{is_shop, url_from_here};
 
     #[rstest::rstest]
     #[case("tea-house.localhost:5000", true)]
@@ -90,5 +102,14 @@ mod tests {
     #[case("notlocalhost", false)]
     fn hosts_of_stores_are_known(#[case] host: &str, #[case] expected: bool) {
         assert_eq!(is_shop(host), expected);
+    }
+
+    #[rstest::rstest]
+    #[case("127.0.0.1:5000", "http://127.0.0.1:5000")]
+    #[case("192.0.2.1:80", "http://192.0.2.1:80")]
+    #[case("0.0.0.0:5000", "http://127.0.0.1:5000")]
+    #[case("[::]:5000", "http://[::1]:5000")]
+    fn the_address_that_is_named_can_be_opened(#[case] listen: &str, #[case] expected: &str) {
+        assert_eq!(url_from_here(listen.parse().unwrap()), expected);
     }
 }
