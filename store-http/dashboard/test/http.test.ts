@@ -58,21 +58,45 @@ describe("A request", () => {
     expect(messageOf(seen.error)).toBe("The platform has not answered in time. Try again in a moment.");
   });
 
-  it("for a log is given up as well", async () => {
+  it.each([false, true])("for a log is given up as well (followed: %s)", async (follow) => {
     serve(silent);
-    const seen = watch(readLog("abcdefghij", "application", false, NEVER).next());
-    await vi.advanceTimersByTimeAsync(36_000);
-    expect(seen.error).toBeDefined();
+    const seen = watch(readLog("abcdefghij", "application", follow, NEVER).next());
+    await vi.advanceTimersByTimeAsync(34_000);
+    expect(seen.error).toBeUndefined();
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(messageOf(seen.error)).toBe("The platform has not answered in time. Try again in a moment.");
   });
 
   it("for a log that is followed lasts until nobody wants it any more", async () => {
     serve(headOnly);
     const abort = new AbortController();
     const seen = watch(readLog("abcdefghij", "application", true, abort.signal).next());
-    await vi.advanceTimersByTimeAsync(3_600_000);
+    await vi.advanceTimersByTimeAsync(100_000);
     expect(seen.error).toBeUndefined();
     abort.abort();
     await vi.advanceTimersByTimeAsync(0);
     expect(seen.error).toBeDefined();
+  });
+
+  it("for a log that is followed ends after a long silence, and any word ends the silence", async () => {
+    let say = (_: string) => {};
+    serve(async (signal) => new Response(new ReadableStream({
+      start(controller) {
+        say = (text) => controller.enqueue(new TextEncoder().encode(text));
+        untilGivenUp(signal).catch((reason) => controller.error(reason));
+      },
+    })));
+    const log = readLog("abcdefghij", "application", true, NEVER);
+    const first = log.next();
+    await vi.advanceTimersByTimeAsync(100_000);
+    say("one");
+    expect(await first).toEqual({ done: false, value: "one" });
+    const second = log.next();
+    await vi.advanceTimersByTimeAsync(100_000);
+    say("two");
+    expect(await second).toEqual({ done: false, value: "two" });
+    const third = log.next();
+    await vi.advanceTimersByTimeAsync(121_000);
+    expect(await third).toEqual({ done: true, value: undefined });
   });
 });

@@ -33,11 +33,11 @@ describe("select", () => {
     expect(STORES).toEqual(before);
   });
 
-  it("takes 10,000 stores in well under a frame's patience", () => {
+  it("finds its way in 10,000 stores", () => {
     const many = Array.from({ length: 10_000 }, (_, at) => store({ id: `s${at}`, name: `shop-${(at * 7919) % 10_000}` }));
-    const begun = performance.now();
-    select(many, { search: "shop", status: undefined, engine: undefined, sort: "name" });
-    expect(performance.now() - begun).toBeLessThan(500);
+    const found = select(many, { search: "shop-99", status: undefined, engine: undefined, sort: "name" });
+    expect(found).toHaveLength(111);
+    expect(found[0]?.name).toBe("shop-99");
   });
 });
 

@@ -2,7 +2,7 @@
 // `ApiError`.
 
 import createClient from "openapi-fetch";
-import { apiFetch, apiFetchInTime, BASE_URL } from "./http";
+import { apiFetch, apiFetchInTime, BASE_URL, DEADLINE_MS, Silence } from "./http";
 import { toApiError } from "./problem";
 import type { paths } from "./schema";
 import type {
@@ -11,6 +11,7 @@ import type {
 
 /** How much of a log is shown before what follows. */
 const LOG_LINES = 500;
+const SILENCE_MAX_MS = 120_000;
 
 const client = createClient<paths>({ baseUrl: BASE_URL, fetch: apiFetchInTime });
 
@@ -84,19 +85,31 @@ export async function listPods(id: string): Promise<Pod[]> {
   return (await body<{ pods: Pod[] }>(client.GET("/api/v1/stores/{id}/pods", { params: { path: { id } } }))).pods;
 }
 
-/** The log as it comes, in pieces of text; ends when the server ends it. */
+/**
+ * The log as it comes, in pieces of text; ends when the server ends it. One that is followed ends after a long silence as
+ * well: whether the pod has nothing to say or the server is gone, only another reading tells.
+ */
 export async function* readLog(
   id: string, component: LogComponent, follow: boolean, signal: AbortSignal,
 ): AsyncGenerator<string> {
   const params = { path: { id }, query: { component, follow, tail: LOG_LINES } };
-  // What is followed has no end.
-  const fetch = follow ? apiFetch : apiFetchInTime;
-  const { response, error } = await client.GET("/api/v1/stores/{id}/logs", { params, parseAs: "stream", signal, fetch });
-  if (!response.ok) throw toApiError(response.status, error);
-  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
-  while (reader) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    yield value;
+  const silence = follow ? new Silence() : undefined;
+  const fetch = silence ? (request: Request) => apiFetch(request, { signal: silence.joined(request.signal) }) : apiFetchInTime;
+  try {
+    silence?.allow(DEADLINE_MS);
+    const { response, error } = await client.GET("/api/v1/stores/{id}/logs", { params, parseAs: "stream", signal, fetch });
+    if (!response.ok) throw toApiError(response.status, error);
+    const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+    while (reader) {
+      silence?.allow(SILENCE_MAX_MS);
+      const { done, value } = await reader.read().catch((error) => {
+        if (silence?.isOver) return { done: true as const, value: undefined };
+        throw error;
+      });
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    silence?.end();
   }
 }

@@ -14,12 +14,36 @@ export function whenUnauthorized(listener: () => void): void {
 }
 
 /** The server gives up after 30 s by itself and says so; whoever is silent for longer says nothing any more. */
-const DEADLINE_MS = 35_000;
+export const DEADLINE_MS = 35_000;
 
 /** As `apiFetch`, for what has an end: an answer that has not come whole in time fails. */
 export function apiFetchInTime(request: Request): Promise<Response> {
   const signal = AbortSignal.any([request.signal, AbortSignal.timeout(DEADLINE_MS)]);
   return apiFetch(request, { signal });
+}
+
+/** Gives up what is silent for longer than it was allowed to be. */
+export class Silence {
+  readonly #abort = new AbortController();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** From now on, instead of what was allowed before. */
+  allow(ms: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#abort.abort(new DOMException("silent for too long", "TimeoutError")), ms);
+  }
+
+  joined(signal: AbortSignal): AbortSignal {
+    return AbortSignal.any([signal, this.#abort.signal]);
+  }
+
+  get isOver(): boolean {
+    return this.#abort.signal.aborted;
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+  }
 }
 
 /** `fetch` with the token, however long it takes. Refuses to give the token to another place than the API. */
