@@ -26,12 +26,6 @@ await main({ engine: "woocommerce", patience_ms: 600_000 }, async (wanted, brows
   // The server takes a name only once, so what it has made would tell nothing.
   insist(sent.length === 1, `a double click sent ${sent.length} requests`);
 
-  // A taken name is said before anything is sent.
-  await page.getByRole("button", { name: "Create new store" }).first().click();
-  await page.getByLabel("Name", { exact: true }).fill(name);
-  await page.locator("#create-name-error").filter({ hasText: "taken" }).waitFor();
-  await page.keyboard.press("Escape");
-
   const id = await openStore(page, name);
   const seen = new Set();
   const done = untilStatus(page, "Ready").then(() => true);
@@ -50,6 +44,7 @@ await main({ engine: "woocommerce", patience_ms: 600_000 }, async (wanted, brows
   // A shop that nobody visits may have nothing to say.
   if (simulated) await logGrows(page);
   const { shop, products } = await visit(page, store, simulated);
+  await isTaken(page, name, sent);
   insist(troubles.length === 0, troubles.join("\n"));
   return { id, name, promised, shop, products, gates_seen: [...seen], connection: await page.getByTestId("connection").getAttribute("data-phase") };
 });
@@ -73,6 +68,16 @@ async function isRefusedByTheServer(page) {
   insist((await dialog.getByLabel("Admin e-mail").inputValue()) !== "", "the form was emptied");
   await page.keyboard.press("Escape");
   await dialog.waitFor({ state: "detached" });
+}
+
+/** A taken name is said before anything is sent. */
+async function isTaken(page, name, sent) {
+  await page.getByRole("main").getByRole("link", { name: "Stores" }).click();
+  await page.getByRole("button", { name: "Create new store" }).first().click();
+  await page.getByLabel("Name", { exact: true }).fill(name);
+  await page.locator("#create-name-error").filter({ hasText: "taken" }).waitFor();
+  await page.keyboard.press("Escape");
+  insist(sent.length === 1, "a taken name was sent");
 }
 
 /** The requests for a new store that the page sends from now on. */

@@ -51,7 +51,8 @@ async function createStore(page, name) {
 
 async function dismissNotice(page, name) {
   const notice = page.getByRole("region", { name: "Notices" }).locator("div", { hasText: `${name} is being provisioned` });
-  await tabTo(page, notice.getByRole("button", { name: "Dismiss" }));
+  // Notices come last on the page and stay for seconds only: backwards is the short way.
+  await tabTo(page, notice.getByRole("button", { name: "Dismiss" }), "Shift+Tab");
   await page.keyboard.press("Enter");
   await notice.waitFor({ state: "detached" });
   await hasFocus(page, page.locator("#main"), "the page behind the notice");
@@ -89,10 +90,13 @@ async function deleteStore(page, name) {
   await hasFocus(page, dialog.getByRole("textbox"), "the field for the name");
   await keepsFocus(page);
   await tabTo(page, dialog.getByRole("textbox"));
+  const sent = [];
+  page.on("request", (request) => request.method() === "DELETE" && sent.push(request.url()));
   await page.keyboard.type(`${name}x`);
   await page.keyboard.press("Enter");
-  insist(await dialog.isVisible(), "a wrong name is enough to delete");
   await page.keyboard.press("Backspace");
+  insist((await dialog.getByRole("textbox").inputValue()) === name, "the dialog is gone");
+  insist(sent.length === 0, "a wrong name is enough to delete");
   await page.keyboard.press("Enter");
   await dialog.waitFor({ state: "detached" });
   await button.waitFor({ state: "detached" });
@@ -100,13 +104,13 @@ async function deleteStore(page, name) {
   await hasFocus(page, page.locator("#main"), "the page of the store");
 }
 
-/** Presses Tab until `target` has the focus; gives how often. */
-async function tabTo(page, target) {
+/** Presses the key until `target` has the focus; gives how often. */
+async function tabTo(page, target, key = "Tab") {
   for (let presses = 0; presses < PRESSES_MAX; presses++) {
     if (await isFocused(target)) return presses;
-    await page.keyboard.press("Tab");
+    await page.keyboard.press(key);
   }
-  throw new Error(`${target} is not reached with the key Tab`);
+  throw new Error(`${target} is not reached with the key ${key}`);
 }
 
 function isFocused(target) {

@@ -1,13 +1,14 @@
 // Goes to every page in light and dark, wide and at the width of a phone: no violation that axe can find, nothing wider
 // than the screen, the word that all is simulated, and a picture of each.
 //
-// Input: {url, token, screenshots?, deletes}; the platform is a demo, `screenshots` a folder, and `deletes` the name of a
-// READY store that is deleted first, so that there is one of each status.
+// Input: {url, token, screenshots?, deletes, creates}; the platform is a demo, `screenshots` a folder, `deletes` the name
+// of a READY store that is deleted first, and `creates` that of one which takes its time, so that there is one of each
+// status.
 
 import AxeBuilder from "@axe-core/playwright";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { ask, insist, main, open, until, untilLive, untilStatus } from "./dashboard.mjs";
+import { ask, askForStore, insist, main, open, until, untilLive, untilStatus } from "./dashboard.mjs";
 
 const SIZES = { wide: { width: 1280, height: 800 }, phone: { width: 360, height: 740 } };
 const VIEWS = Object.entries(SIZES).flatMap(([size, viewport]) => ["light", "dark"].map((colorScheme) =>
@@ -24,10 +25,12 @@ await main({}, async (wanted, browser) => {
     await untilLive(views.at(-1).page);
   }
   const result = { pages: [], violations: [], too_wide: [] };
+  // It has just begun, however long all this took until now.
+  await askForStore(wanted, wanted.creates);
   const { stores } = await ask(wanted, `/stores?status=${Object.keys(STATUSES)}`);
   const pages = { ...storePages(wanted, stores), ...listPages(wanted), ...dialogs(wanted, stores), ...otherPages(wanted) };
   // What moves comes first, since it does not stay so.
-  for (const name of new Set(["store-provisioning", "cards", "store-deleting", ...Object.keys(pages)])) {
+  for (const name of new Set(["store-provisioning", "store-deleting", "cards", ...Object.keys(pages)])) {
     for (const view of views) {
       await pages[name](view.page);
       await look(view.page, `${name}-${view.name}`, wanted, result);
@@ -60,8 +63,9 @@ function storePages(wanted, stores) {
       if (await log.count()) await log.click();
     };
   };
+  const newest = (status) => stores.findLast((store) => store.status === status);
   const pages = Object.entries(STATUSES).map(([status, word]) =>
-    [`store-${word.toLowerCase()}`, visit(stores.find((store) => store.status === status), status, word)]);
+    [`store-${word.toLowerCase()}`, visit(newest(status), status, word)]);
   const degraded = stores.find((store) => store.condition === "degraded");
   return { ...Object.fromEntries(pages), "store-degraded": visit(degraded, "degraded", STATUSES.READY) };
 }

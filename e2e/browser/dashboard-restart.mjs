@@ -10,23 +10,31 @@ import { ask, inList, insist, main, open, recordStreams, streams, until, untilLi
 await main({}, async (wanted, browser) => {
   const { page, troubles } = await open(browser, wanted, "/stores", { prepare: recordStreams });
   await untilLive(page);
-  await page.evaluate(() => { globalThis.isTheSamePage = true; });
+  await page.evaluate(recordInterruption);
   if (wanted.changed) {
     await page.route("**/api/v1/events", (route) => (existsSync(wanted.changed) ? route.continue() : route.abort()));
   }
   writeFileSync(wanted.ready, "");
-  await page.locator("[data-testid=connection]:not([data-phase=live])").waitFor();
-  const meanwhile = await page.getByTestId("connection").innerText();
+  const meanwhile = await until("the page says that it has lost the server", () => page.evaluate(() => globalThis.interruption));
   await untilLive(page);
   // By its id: a server that has lost its database has another store of that name.
   const { stores: [store] } = await ask(wanted, `/stores?name=${wanted.name}`);
   await inList(page, wanted.name).and(page.locator(`[data-store="${store.id}"]`)).waitFor();
   insist((await inList(page, wanted.name).count()) === 1, "the store of before is still shown");
   const told = wanted.changed ? await resumed(page) : undefined;
-  insist(await page.evaluate(() => globalThis.isTheSamePage), "the page was loaded anew");
+  insist(await page.evaluate(() => globalThis.interruption), "the page was loaded anew");
   insist(troubles.length === 0, troubles.join("\n"));
   return { meanwhile, resumed_with: told };
 });
+
+/** In the page: keeps what it first said of its connection when that was not live, however short that was. */
+function recordInterruption() {
+  const look = () => {
+    const connection = document.querySelector("[data-testid=connection]:not([data-phase=live])");
+    globalThis.interruption ??= connection?.textContent.trim();
+  };
+  new MutationObserver(look).observe(document.body, { subtree: true, childList: true, attributeFilter: ["data-phase"] });
+}
 
 /** The names of the events that the second stream told, which has to have begun where the first one ended. */
 async function resumed(page) {

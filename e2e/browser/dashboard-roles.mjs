@@ -1,7 +1,7 @@
 // Logs in: a wrong token is refused in words, an admin may change things, a viewer only looks, and logging out forgets
 // the token. Input: {url, token, viewer_token}.
 
-import { insist, main, open, until } from "./dashboard.mjs";
+import { ask, insist, main, open, until } from "./dashboard.mjs";
 
 await main({}, async (wanted, browser) => {
   const context = await browser.newContext();
@@ -31,9 +31,16 @@ await main({}, async (wanted, browser) => {
     buttons[name.toLowerCase()] = await viewer.page.getByRole("button", { name: new RegExp(`^${name} `) }).count();
   }
   insist(Object.values(buttons).every((count) => count === 0), `a viewer sees ${JSON.stringify(buttons)}`);
-  await viewer.page.locator("[data-store] h2 a, [data-store] th a").first().click();
-  await viewer.page.getByRole("heading", { level: 1 }).waitFor();
-  insist((await viewer.page.getByRole("button", { name: "Delete", exact: true }).count()) === 0, "a viewer may delete");
+  const { stores: [store] } = await ask(wanted, "/stores?status=READY");
+  const remove = (page) => page.getByRole("button", { name: "Delete", exact: true });
+  for (const { page } of [admin, viewer]) {
+    await page.goto(`${wanted.url}/ui/stores/${store.id}`);
+    await page.getByRole("heading", { level: 1, name: store.name }).waitFor();
+    await page.getByTestId("pods").waitFor();
+  }
+  await remove(admin.page).waitFor();
+  insist((await remove(viewer.page).count()) === 0, "a viewer may delete");
+  insist(await viewer.page.getByRole("switch", { name: "Protected" }).isDisabled(), "a viewer may protect");
 
   await admin.page.getByRole("button", { name: "Log out" }).click();
   await admin.page.getByLabel("Token").waitFor();

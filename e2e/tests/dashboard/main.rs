@@ -70,8 +70,19 @@ async fn in_a_demo_nginx_serves_the_dashboard_beside_the_api() {
     assert_eq!(nginx.get("/ui/assets/gone.js").await.status().as_u16(), 404, "a script is no page");
     assert!(nginx.download("/docs").await.contains("/docs/page.js"));
     has_the_headers_of_the_server(&nginx, &demo).await;
-    // What one tab does, the other sees: through a stream that is not held back.
+    tells_at_once(&nginx).await;
+    // What one tab does, the other sees.
     Demo::walk_at(&nginx.url(), "dashboard-two-tabs.mjs", &json!({ "name": own_name("beside") }));
+}
+
+/// A stream says little at a time, and nothing of it is held back until there is more; not for compressing it either.
+async fn tells_at_once(nginx: &Nginx) {
+    let request = reqwest::Client::new().get(format!("{}/api/v1/events", nginx.url()));
+    let mut stream = request.header("accept-encoding", "gzip").send().await.expect("nginx answers");
+    let first = tokio::time::timeout(Duration::from_secs(30), stream.chunk()).await;
+    let first = first.expect("nothing came of an open stream").expect("it goes on").expect("something");
+    let text = String::from_utf8_lossy(&first);
+    assert!(text.starts_with(':') || text.starts_with("id:") || text.starts_with("event:"), "{text}");
 }
 
 /// What the browser is told about the pages is the same, whoever serves them.
@@ -104,6 +115,7 @@ async fn in_a_demo_nginx_serves_the_dashboard_at_the_root_of_a_site_as_users_hav
     let page = nginx.download("/").await;
     assert!(page.contains("<div id=\"app\""), "{page}");
     assert_eq!(nginx.download("/stores/a123456789").await, page, "a page has an address of its own");
+    tells_at_once(&nginx).await;
     Demo::walk_at(&nginx.url(), "dashboard-two-tabs.mjs", &json!({ "name": own_name("root"), "base": "" }));
 }
 
@@ -164,7 +176,9 @@ async fn in_a_demo_every_page_is_accessible_in_light_and_dark_and_on_a_phone() {
     let token = new_token(&tokens, "ada", "admin");
     let arguments = ["--demo-stores", "1", "--api-tokens-file", &tokens.display().to_string()];
     let demo = Demo::start(dir.path(), &arguments).await;
-    let input = json!({ "token": token, "screenshots": pictures(), "deletes": "shop-00001" });
+    let input = json!({
+        "token": token, "screenshots": pictures(), "deletes": "shop-00001", "creates": "slow-orchard"
+    });
     let seen = demo.walk("dashboard-look.mjs", &input);
     assert_eq!(seen["violations"], json!([]));
 }
