@@ -230,9 +230,12 @@ async fn a_store_that_is_not_among_the_wanted_any_more_is_shown_once_more() {
         let requests = server.received_requests().await.expect("they are recorded");
         requests.iter().filter(|request| request.url.path() == wanted).count()
     };
-    while asked("/api/v1/stores").await < 4 {
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
+    let looked = async {
+        while asked("/api/v1/stores").await < 4 {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_mins(1), looked).await.expect("it looks again and again");
     child.kill().expect("killed");
     let output = child.wait_with_output().expect("its end").stdout;
     assert_eq!(String::from_utf8_lossy(&output).lines().count(), 2);

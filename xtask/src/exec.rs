@@ -48,6 +48,17 @@ pub(crate) fn succeeds(command: &mut Command) -> bool {
 
 /// Runs a program with its output in `log`, telling every [`HEARTBEAT`] that it still runs and what `detail` has to add.
 pub(crate) fn logged(command: &mut Command, what: &str, log: &Path, detail: impl Fn() -> String) -> Result<()> {
+    logged_until(command, what, log, None, detail)
+}
+
+/// As [`logged`], and ends the program at the deadline.
+pub(crate) fn logged_until(
+    command: &mut Command,
+    what: &str,
+    log: &Path,
+    deadline: Option<Instant>,
+    detail: impl Fn() -> String,
+) -> Result<()> {
     if let Some(parent) = log.parent() {
         fs::create_dir_all(parent)?;
     }
@@ -63,6 +74,11 @@ pub(crate) fn logged(command: &mut Command, what: &str, log: &Path, detail: impl
     let status = loop {
         if let Some(status) = child.try_wait()? {
             break status;
+        }
+        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            child.kill()?;
+            child.wait()?;
+            bail!("{what} was stopped at its deadline; the end of {}:\n{}", log.display(), tail(log));
         }
         thread::sleep(Duration::from_millis(100));
         if Instant::now() >= next {
@@ -99,6 +115,15 @@ mod tests {
     fn only_the_last_lines_are_shown() {
         assert_eq!(last_lines("a\nb\nc", 2), "b\nc");
         assert_eq!(last_lines("a", 2), "a");
+    }
+
+    #[test]
+    fn a_program_is_ended_at_its_deadline() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new("sleep");
+        let log = folder.path().join("log");
+        let ended = logged_until(command.arg("60"), "a nap", &log, Some(Instant::now()), String::new);
+        assert!(ended.unwrap_err().to_string().contains("deadline"));
     }
 
     #[test]

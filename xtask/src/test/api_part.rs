@@ -54,7 +54,7 @@ pub(crate) fn run(session: &mut Session, deadline: Instant) -> Result<Outcome> {
     // Either keeps one core busy.
     let trials = [Trial::prepare(&program, false)?, Trial::prepare(&program, true)?];
     let judged = thread::scope(|scope| {
-        let running = trials.map(|trial| (trial.what, scope.spawn(move || trial.judge())));
+        let running = trials.map(|trial| (trial.what, scope.spawn(move || trial.judge(deadline))));
         running.map(|(what, count)| (what, count.join().unwrap_or_else(|_| Err(anyhow!("its thread ended")))))
     });
     let mut outcome = Outcome::default();
@@ -119,8 +119,9 @@ impl Trial {
     }
 
     /// How many cases were judged, and all of them good.
-    fn judge(mut self) -> Result<u64> {
-        exec::logged(&mut self.schemathesis, &format!("Schemathesis {}", self.what), &self.log, String::new)?;
+    fn judge(mut self, deadline: Instant) -> Result<u64> {
+        let what = format!("Schemathesis {}", self.what);
+        exec::logged_until(&mut self.schemathesis, &what, &self.log, Some(deadline), String::new)?;
         let text = fs::read_to_string(&self.log)?;
         generated(&text).with_context(|| format!("it does not say how many cases there were:\n{text}"))
     }

@@ -19,7 +19,9 @@ use crate::{
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// How long it may take to end.
-const GRACE: Duration = Duration::from_secs(10);
+const GRACE: Duration = Duration::from_secs(30);
+/// One of its own.
+const MODULE: &str = "/ui/src/App.vue";
 const POLL: Duration = Duration::from_millis(100);
 
 /// Starts both, looks, and ends both.
@@ -30,7 +32,7 @@ pub(super) fn serves(deadline: Instant) -> Result<()> {
     let dev = Dev::start(&demo, deadline)?;
     let page = dev.text("/ui/")?;
     ensure!(page.contains("/@vite/client"), "the page does not reload by itself:\n{page}");
-    let module = dev.text("/ui/src/App.vue")?;
+    let module = dev.text(MODULE)?;
     ensure!(module.contains("import.meta.hot"), "its modules cannot be replaced:\n{module}");
     ensure!(dev.text("/api/v1/stores")?.contains("corner-books"), "the API is not behind it");
     // What its own page may do, nobody may whom the server refuses: shops and strangers have pages, too.
@@ -58,7 +60,8 @@ impl Dev {
         let config = Agent::config_builder().http_status_as_error(false).timeout_global(Some(TIMEOUT)).proxy(None);
         let base = format!("http://127.0.0.1:{port}");
         let mut dev = Self { child, port, base, agent: config.build().into() };
-        while dev.text("/ui/").is_err() {
+        // The first module takes as long as all that it imports.
+        while dev.text("/ui/").and_then(|_| dev.text(MODULE)).is_err() {
             if let Some(status) = dev.child.try_wait()? {
                 bail!("it ended ({status}): {}", exec::tail(&paths::cache()?.join("test-dev.log")));
             }

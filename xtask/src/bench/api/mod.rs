@@ -256,8 +256,9 @@ fn section(measured: &Measured) -> Result<String> {
          streams, {CONNECTIONS} connections; server and load share {cores} cores, of which others on the same host took \
          {stolen:.0} % meanwhile ({}); between the loads they rest. Every answer is whole. A p99 is that of half of the \
          load in the same row. Figures are those of the seconds in which, as in the one before, others took no more than \
-         1 % of the machine; in brackets those of every second, and how many of them counted.\n\nThe cluster cannot be reached: no store is observed, so a list \
-         costs less than with one. All connections ask for the same list, the first page, which is made again when \
+         1 % of the machine, or of every second where there were fewer such than wanted; in brackets those of every second, \
+         and how many of them counted.\n\nThe cluster cannot be reached: no store is observed, so a list costs less than \
+         with one. All connections ask for the same list, the first page, which is made again when \
          something on it changed, and at least every ten seconds; new stores are on the last page. \"Other lists\" are \
          pages of 964 to 1,000 stores in turn, each made for one answer.\n\n\
          | request | a second | p99 in ms |\n|---|---|---|\n",
