@@ -23,14 +23,28 @@ impl IfMatch {
         for line in headers.get_all(header::IF_MATCH) {
             match line.to_str().ok().map(str::trim) {
                 Some("*") => return Ok(Self::Anything),
-                line => tags.extend(line.and_then(entity_tags).ok_or_else(|| {
-                    Refusal::parameter("If-Match", "allowed are * and entity tags in their quotes, such as \"14\"")
-                })?),
+                line => tags.extend(line.and_then(entity_tags).ok_or_else(no_entity_tag)?),
             }
         }
-        let version = |tag: &str| tag.strip_prefix('"')?.strip_suffix('"')?.parse().ok();
+        if tags.is_empty() {
+            return Err(no_entity_tag());
+        }
         Ok(Self::Versions(tags.into_iter().filter_map(version).collect()))
     }
+}
+
+fn no_entity_tag() -> Refusal {
+    Refusal::parameter("If-Match", "allowed are * and entity tags in their quotes, such as \"14\"")
+}
+
+/// The version of a tag that this server gives. Tags are compared character by character: `"014"` is another one.
+fn version(tag: &str) -> Option<u64> {
+    let version = tag.strip_prefix('"')?.strip_suffix('"')?.parse().ok()?;
+    (tag_of(version) == tag).then_some(version)
+}
+
+fn tag_of(version: u64) -> String {
+    format!("\"{version}\"")
 }
 
 /// The entity tags of a list. One may have commas in it, but no quotes (RFC 9110, 8.8.3).
@@ -54,7 +68,7 @@ fn entity_tags(line: &str) -> Option<Vec<&str>> {
 
 /// The entity tag of a store.
 pub(crate) fn etag(store: &StoreDocument) -> [(header::HeaderName, HeaderValue); 1] {
-    let value = HeaderValue::from_str(&format!("\"{}\"", store.version));
+    let value = HeaderValue::from_str(&tag_of(store.version));
     [(header::ETAG, value.unwrap_or_else(|_| HeaderValue::from_static("\"0\"")))]
 }
 
@@ -73,7 +87,7 @@ mod tests {
     #[case(&["\"abc\""], IfMatch::Versions(vec![]))]
     #[case(&["\"3,4\", \"5\""], IfMatch::Versions(vec![5]))]
     #[case(&["\"3\"", "*"], IfMatch::Anything)]
-    #[case(&[""], IfMatch::Versions(vec![]))]
+    #[case(&["\"03\"", "\"+4\"", "\"5\""], IfMatch::Versions(vec![5]))]
     fn headers_are_read(#[case] lines: &[&str], #[case] expected: IfMatch) {
         let mut headers = HeaderMap::new();
         for line in lines {
@@ -83,6 +97,8 @@ mod tests {
     }
 
     #[rstest]
+    #[case::nothing("")]
+    #[case::only_a_comma(",")]
     #[case::no_quotes("14")]
     #[case::half_a_tag("\"14")]
     #[case::one_of_several("\"14\", 15")]

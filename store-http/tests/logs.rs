@@ -95,7 +95,7 @@ async fn a_log_is_text_with_the_last_lines() {
     let said = text(answer).await;
     assert_eq!(said.lines().count(), 3, "{said}");
     assert!(said.ends_with('\n') && said.contains("PostgreSQL"), "{said}");
-    assert_eq!(text(shop.get("tea-house", "logs?component=setup").await).await.lines().count(), 200);
+    assert_eq!(text(shop.get("tea-house", "logs?component=application").await).await.lines().count(), 200);
 }
 
 #[tokio::test(start_paused = true)]

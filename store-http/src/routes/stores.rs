@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use store_core::lifecycle::Status;
 use store_core::ports::ListQuery;
-use store_core::service::{CreateStore, PatchStore, RetryStore, ServiceError, StoreDocument, StoreList, StoreRef};
+use store_core::service::{CreateStore, PatchStore, RetryStore, StoreDocument, StoreList, StoreRef};
 use store_core::store::{Engine, StoreId, StoreName};
 
 use super::{location, store_id};
@@ -274,6 +274,7 @@ async fn expected_version(app: &App, id: &StoreId, headers: &HeaderMap) -> Resul
     if versions.contains(&current) {
         return Ok(Some(current));
     }
-    let mismatch = ServiceError::VersionMismatch { current };
-    Err(Refusal::new(Kind::VersionMismatch, mismatch.to_string()).with_header(header::ETAG, &format!("\"{current}\"")))
+    let detail =
+        format!("the store is at version {current}, and If-Match names no such tag (a weak one matches nothing)");
+    Err(Refusal::new(Kind::VersionMismatch, detail).with_header(header::ETAG, &format!("\"{current}\"")))
 }
