@@ -75,6 +75,16 @@ async fn a_token_that_is_not_let_in_is_not_kept() {
 }
 
 #[tokio::test]
+async fn a_token_for_a_server_that_asks_nobody_is_not_kept() {
+    let (cli, server) = (Cli::new(), MockServer::start().await);
+    let me = ResponseTemplate::new(200).set_body_json(json!({"name": null, "role": "admin"}));
+    Mock::given(method("GET")).and(path("/api/v1/me")).respond_with(me).mount(&server).await;
+    login(&cli, &server, TOKEN).success().stderr(contains("none is kept"));
+    let kept = fs::read_to_string(file(&cli)).expect("a file");
+    assert!(kept.contains(&server.uri()) && !kept.contains(TOKEN), "{kept}");
+}
+
+#[tokio::test]
 async fn a_token_of_a_file_wins_over_what_is_kept() {
     let (cli, server) = (Cli::new(), guarded(TOKEN).await);
     login(&cli, &server, TOKEN).success();

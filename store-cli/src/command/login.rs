@@ -24,12 +24,14 @@ pub(super) async fn login(context: &Context, args: &LoginArgs) -> Result<(), Fai
     let caller = Remote::with_token(&server, context.terminal, Some(&token))?.me().await?;
     // Somebody may have added a context while this one was typing.
     let mut contexts = contexts::load()?;
-    contexts.put(&name, &server).token = Some(token);
+    // Whoever asks nobody has no use for a secret.
+    contexts.put(&name, &server).token = caller.name.is_some().then_some(token);
     contexts.current = Some(name.clone());
     let file = contexts::save(&contexts)?;
-    let who = caller
-        .name
-        .map_or_else(|| "; it asks nobody for a token".to_owned(), |name| format!(" as {name} ({})", caller.role));
+    let who = caller.name.map_or_else(
+        || "; it asks nobody for a token, so none is kept".to_owned(),
+        |name| format!(" as {name} ({})", caller.role),
+    );
     context.terminal.say(&format!("Logged in to {server}{who}. The context {name} is in {}.", file.display()));
     Ok(())
 }

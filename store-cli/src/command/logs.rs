@@ -2,6 +2,7 @@
 
 use futures::StreamExt as _;
 use store_core::ports::LogRequest;
+use store_core::service::StoreRef;
 
 use super::Context;
 use crate::args::LogsArgs;
@@ -27,7 +28,19 @@ async fn tell(context: &Context, door: &dyn Door, args: &LogsArgs) -> Result<(),
             () = interrupted() => return Err(Failure::silent(Exit::Interrupted)),
         };
         let Some(line) = line else { return Ok(()) };
+        let line = match line {
+            Ok(line) => line,
+            Err(error) => return Err(why_it_broke_off(door, &args.store, error).await),
+        };
         // Tabs are usual in logs and steer nothing; all else that could steer the terminal goes.
-        context.output.text(&text::plain(&line?.replace('\t', "    ")))?;
+        context.output.text(&text::plain(&line.replace('\t', "    ")))?;
+    }
+}
+
+/// Whoever is not let in any more, or reaches nobody, is told that; it has broken the log off.
+async fn why_it_broke_off(door: &dyn Door, store: &StoreRef, error: Failure) -> Failure {
+    match door.get(store).await {
+        Err(why) => why,
+        Ok(_) => error.hint("A log cannot be resumed: the same command begins with its last lines again."),
     }
 }
