@@ -18,6 +18,7 @@ use store_core::ports::{
 use store_core::store::{Component, Engine, StoreCredentials, StoreId};
 use tokio::sync::broadcast;
 
+use crate::pods::End;
 use crate::{Behaviour, pods};
 
 /// How long a request to the API server takes.
@@ -110,8 +111,12 @@ impl DemoCluster {
 
     /// When the release that is there was installed.
     fn installed_at(&self, id: &StoreId) -> Option<Timestamp> {
+        self.release(id).map(|release| release.installed_at)
+    }
+
+    fn release(&self, id: &StoreId) -> Option<Release> {
         self.settle(id);
-        self.namespaces().get(id)?.release.map(|release| release.installed_at)
+        self.namespaces().get(id)?.release
     }
 
     fn look(&self, store: &Store) -> Observation {
@@ -237,10 +242,12 @@ impl HealthProbe for DemoCluster {
     }
 
     async fn logs(&self, store: &Store, request: LogRequest) -> Result<Option<LogStream>, PortError> {
-        let Some(installed_at) = self.installed_at(&store.id) else { return Ok(None) };
+        let Some(release) = self.release(&store.id) else { return Ok(None) };
+        let installed_at = release.installed_at;
+        let end = (request.component == Component::Setup).then(|| end_of_setup(store, release));
         let (cluster, id) = (self.clone(), store.id.clone());
         let is_there = move || cluster.installed_at(&id) == Some(installed_at);
-        Ok(Some(pods::logs(store, installed_at, Arc::clone(&self.clock), request, is_there)))
+        Ok(Some(pods::logs(store, installed_at, Arc::clone(&self.clock), request, end, is_there)))
     }
 }
 
@@ -276,8 +283,8 @@ fn describe(store: &Store, namespace: &Namespace, now: Timestamp) -> Observation
 fn describe_release(store: &Store, release: Release, now: Timestamp, seen: &mut Observation) {
     let behaviour = Behaviour::of(&store.name);
     let age = elapsed(release.installed_at, now);
-    let reached = |gate| age >= GATE * behaviour.slowness * places_after_release(store.engine, gate);
-    let fails = behaviour.fails_first && release.attempt == 1;
+    let reached = |gate| age >= reached_after(store, gate);
+    let fails = fails(store, release);
     let degrades_at = release.installed_at + DEGRADES_AFTER * behaviour.slowness;
     let is_degraded = behaviour.degrades && now >= degrades_at;
     let since = if is_degraded { degrades_at } else { release.installed_at };
@@ -301,6 +308,23 @@ fn describe_release(store: &Store, release: Release, now: Timestamp, seen: &mut 
     }
 }
 
+fn fails(store: &Store, release: Release) -> bool {
+    Behaviour::of(&store.name).fails_first && release.attempt == 1
+}
+
+/// How long after the installation the gate is met.
+fn reached_after(store: &Store, gate: Gate) -> Duration {
+    GATE * Behaviour::of(&store.name).slowness * places_after_release(store.engine, gate)
+}
+
+fn end_of_setup(store: &Store, release: Release) -> End {
+    if fails(store, release) {
+        End { after: reached_after(store, Gate::Setup), last_words: SETUP_ERROR }
+    } else {
+        End { after: reached_after(store, Gate::Storefront), last_words: "setup is done" }
+    }
+}
+
 /// How many gates are met between the release and this one, itself included.
 fn places_after_release(engine: Engine, gate: Gate) -> u32 {
     let place = |wanted| Gate::of(engine).iter().position(|gate| *gate == wanted).unwrap_or_default();
@@ -312,6 +336,8 @@ fn report(store: &Store) -> SetupReport {
     SetupReport { details: (store.engine == Engine::Medusa).then(key).into_iter().collect() }
 }
 
+const SETUP_ERROR: &str = "Error: the sample products could not be imported: connection reset by peer";
+
 /// Why a store that is to fail does so.
 pub(crate) fn setup_failure(store: &Store) -> Failure {
     Failure::new(
@@ -320,7 +346,7 @@ pub(crate) fn setup_failure(store: &Store) -> Failure {
         "Simulated, because the name contains \"fail\": retry the store, the next attempt succeeds",
     )
     .blaming(ObjectRef::new("Job", store.id.setup_job(store.attempt())))
-    .quoting("Error: the sample products could not be imported: connection reset by peer")
+    .quoting(SETUP_ERROR)
 }
 
 fn crashing(engine: Engine, pod: &str) -> Failure {

@@ -45,38 +45,58 @@ pub(crate) fn name(store: &Store, component: Component) -> String {
     }
 }
 
+/// How a container ends.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct End {
+    /// After the release was installed.
+    pub(crate) after: Duration,
+    pub(crate) last_words: &'static str,
+}
+
 /// One line for each second since the release was installed, and on from there if it is followed.
 pub(crate) fn logs(
     store: &Store,
     installed_at: Timestamp,
     clock: Arc<dyn Clock>,
     request: LogRequest,
+    end: Option<End>,
     is_there: impl Fn() -> bool + Send + 'static,
 ) -> LogStream {
     let LogRequest { component, tail, follow, .. } = request;
     let engine = store.engine;
     let age = u64::try_from(clock.now().duration_since(installed_at).as_secs()).unwrap_or_default();
-    let so_far = (age.saturating_sub(u64::from(tail)) + 1..=age.max(1))
-        .map(move |count| line(engine, component, installed_at, count));
+    let last = end.map_or(u64::MAX, |end| end.after.as_secs().max(1));
+    let line = move |count| match end {
+        Some(end) if count == last => at(installed_at, count, end.last_words),
+        _ => at(installed_at, count, &said(engine, component, count)),
+    };
+    let age = age.clamp(1, last);
+    let so_far = (age.saturating_sub(u64::from(tail)) + 1..=age).map(line);
     let so_far = stream::iter(so_far.map(Ok));
     if !follow {
         return so_far.boxed();
     }
-    let news = stream::unfold((age.max(1) + 1, clock, is_there), move |(count, clock, is_there)| async move {
+    let news = stream::unfold((age + 1, clock, is_there), move |(count, clock, is_there)| async move {
+        if count > last {
+            return None;
+        }
         clock.sleep(SAYS_EVERY).await;
-        is_there().then(|| (Ok(line(engine, component, installed_at, count)), (count + 1, clock, is_there)))
+        is_there().then(|| (Ok(line(count)), (count + 1, clock, is_there)))
     });
     so_far.chain(news).boxed()
 }
 
-fn line(engine: Engine, component: Component, installed_at: Timestamp, count: u64) -> String {
+fn at(installed_at: Timestamp, count: u64, said: &str) -> String {
     let at = installed_at + SAYS_EVERY * u32::try_from(count).unwrap_or(u32::MAX);
-    let said = match (component, count % 4) {
+    format!("{at:.0} simulated {said}")
+}
+
+fn said(engine: Engine, component: Component, count: u64) -> String {
+    match (component, count % 4) {
         (Component::Database, 0) => format!("{}: checkpoint complete", engine.database_title()),
         (Component::Database, _) => format!("{}: connection authorized", engine.database_title()),
         (Component::Setup, _) => format!("setup of {}: step {count}", engine.title()),
         (_, 0) => format!("{}: GET /products 200", engine.title()),
         (_, _) => format!("{}: GET / 200", engine.title()),
-    };
-    format!("{at:.0} simulated {said}")
+    }
 }

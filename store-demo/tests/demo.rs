@@ -7,10 +7,10 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use store_core::StoreService;
 use store_core::lifecycle::{FailureCode, Status};
-use store_core::ports::ListQuery;
+use store_core::ports::{ListQuery, LogRequest};
 use store_core::reconcile::ReconcilerSettings;
 use store_core::service::{CreateStore, RetryStore, ServiceSettings, StoreDocument, StoreRef};
-use store_core::store::PublicUrlTemplate;
+use store_core::store::{Component, PublicUrlTemplate};
 use store_core::testing::{SeededEntropy, TestClock};
 use store_demo::{Demo, DemoParts};
 use tokio::time::{Instant, sleep, timeout};
@@ -107,6 +107,19 @@ async fn a_store_that_is_to_fail_says_why_and_succeeds_when_retried() {
         let ready = until(demo.service(), &which, |store| store.status == Status::Ready).await;
         assert_eq!(ready.attempt, 2);
     }
+}
+
+/// With the error that its store names, and nothing after it, however long that is ago.
+#[tokio::test(start_paused = true)]
+async fn the_log_of_a_setup_that_failed_ends_with_its_error() {
+    let demo = demo(0).await;
+    let request = LogRequest::of(Component::Setup).following(true);
+    let lines = demo.service().logs(&named("fail-flowers"), request).await.unwrap();
+    let lines: Vec<_> = timeout(Duration::from_mins(10), lines.collect()).await.expect("its end");
+    let last = lines.last().unwrap().as_ref().unwrap();
+    let store = demo.service().get(&named("fail-flowers")).await.unwrap();
+    let said = "Error: the sample products could not be imported: connection reset by peer";
+    assert!(store.failure_reason.unwrap().contains(said) && last.ends_with(said), "{last}");
 }
 
 #[tokio::test(start_paused = true)]
