@@ -26,6 +26,10 @@ pub(crate) fn in_place() -> Result<PathBuf> {
     install::ensure(&[Group::Dashboard])?;
     let project = paths::workspace().join(PROJECT);
     let wanted = packages(&project)?;
+    let place = paths::cache()?.join("dashboard");
+    fs::create_dir_all(&place)?;
+    let lock = File::create(place.join("in-place.lock"))?;
+    lock.lock().with_context(|| format!("cannot lock {}", place.display()))?;
     if fs::read_to_string(project.join(INSTALLED)).ok().as_ref() != Some(&wanted) {
         let mut npm = npm(&project, &["ci", "--no-audit", "--no-fund"]);
         exec::logged(&mut npm, "npm ci", &paths::cache()?.join("dashboard/install.log"), String::new)?;

@@ -1,6 +1,11 @@
 //! `cargo xtask dev`: the dashboard with hot reload, for those who work on it.
 
-use std::{os::unix::process::CommandExt as _, process::Command, time::Duration};
+use std::{
+    net::{Ipv4Addr, TcpListener},
+    os::unix::process::CommandExt as _,
+    process::Command,
+    time::Duration,
+};
 
 use anyhow::{Result, bail};
 use clap::Args;
@@ -39,6 +44,9 @@ fn address(text: &str) -> Result<String, String> {
 /// Serves the dashboard until it is interrupted.
 pub(crate) fn run(args: &DevArgs) -> Result<()> {
     let DevArgs { server, port } = args;
+    if let Err(error) = TcpListener::bind((Ipv4Addr::LOCALHOST, *port)) {
+        bail!("cannot listen on port {port}: {error}; another one: --port");
+    }
     let project = in_place()?;
     exec::capture(&mut npm(&project, &["run", "--silent", "generate"]))?;
     if !answers(server) {
