@@ -197,11 +197,21 @@ fn started(cli: &Cli, server: &MockServer, arguments: &[&str]) -> std::process::
 #[tokio::test(flavor = "multi_thread")]
 async fn a_context_that_is_added_during_a_login_stays() {
     let (cli, server) = (Cli::new(), guarded(TOKEN).await);
+    // It takes its time, so that the other one comes between.
+    let me = ResponseTemplate::new(200).set_body_json(json!({"name": "ci", "role": "viewer"}));
+    let slowly = me.set_delay(std::time::Duration::from_secs(3));
+    Mock::given(method("GET")).and(path("/api/v1/me")).respond_with(slowly).with_priority(1).mount(&server).await;
     let mut login = started(&cli, &server, &["login", "--token-stdin"]);
-    cli.command(&["context", "add", "other", "--server", "https://other.example.com"]).assert().success();
     let mut typed = login.stdin.take().expect("a pipe");
     std::io::Write::write_all(&mut typed, TOKEN.as_bytes()).expect("it reads");
     drop(typed);
+    let asked = async {
+        while server.received_requests().await.expect("they are recorded").is_empty() {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_mins(1), asked).await.expect("it tries the token");
+    cli.command(&["context", "add", "other", "--server", "https://other.example.com"]).assert().success();
     assert!(login.wait().expect("its end").success());
     let kept = fs::read_to_string(file(&cli)).expect("a file");
     assert!(kept.contains("other.example.com") && kept.contains(&server.uri()), "one of them is lost");

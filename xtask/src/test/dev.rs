@@ -20,7 +20,7 @@ use crate::{
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// How long it may take to end.
 const GRACE: Duration = Duration::from_secs(30);
-/// One of its own.
+/// A module that the page asks for.
 const MODULE: &str = "/ui/src/App.vue";
 const POLL: Duration = Duration::from_millis(100);
 
